@@ -1,0 +1,47 @@
+/** Who asks. Doors make principals (step 1 of the pipeline); everything after them only reads. */
+import { ChanceryError } from '../../base/errors.ts';
+import type { TrustDomain } from './spiffe-id.ts';
+import { isReserved } from './spiffe-id.ts';
+import type { Name } from './names.ts';
+
+/** Where a request came from, for the audit log. */
+export interface Door {
+  /** `rest`, `internal`, later `acme`, `workload-api`. */
+  readonly name: string;
+  readonly requestId: string;
+  /** Remote address without port; absent inside the process. */
+  readonly address?: string;
+}
+
+export type Principal =
+  | {
+      readonly kind: 'mtls';
+      /** The issuer (not the generation) of the certificate. */
+      readonly issuer: string;
+      /** At least one. */
+      readonly names: readonly Name[];
+      readonly serial: string;
+    }
+  | { readonly kind: 'system'; readonly name: string };
+
+/** The ids under which grants can know a principal, the most telling first: `mtls:clients:spiffe://example.test/ops/ann`. */
+export function principalIds(principal: Principal): string[] {
+  if (principal.kind === 'system') return [`system:${principal.name}`];
+  return principal.names.map(({ kind, value }) => `mtls:${principal.issuer}:${kind === 'uri' ? value : `${kind}:${value}`}`);
+}
+
+/** The one id that is recorded and audited. */
+export function principalId(principal: Principal): string {
+  const [first] = principalIds(principal);
+  if (first === undefined) throw new ChanceryError('internal', 'a principal without a name');
+  return first;
+}
+
+export const systemPrincipal = (name: string): Principal => ({ kind: 'system', name });
+
+/** Reserved principals are known to built-in grants by their exact id and matched by no pattern. */
+export function isReservedPrincipal(id: string, trustDomain: TrustDomain): boolean {
+  if (id.startsWith('system:')) return true;
+  const subject = /^mtls:[^:]*:(spiffe:.*)$/.exec(id)?.[1];
+  return subject !== undefined && isReserved(subject, trustDomain);
+}

@@ -1,0 +1,127 @@
+/** What issuance needs of the world. */
+import type { Instant } from '../../base/clock.ts';
+import type { Bytes } from '../../x509/bytes.ts';
+import type { AuditDraft } from '../audit/entry.ts';
+import type { Name } from '../identity/names.ts';
+import type { Generation, GenerationFacts, IssuerPolicy } from './issuer.ts';
+import type { PreparedCertificate } from './prepared.ts';
+
+/** An issued certificate, as it is stored. */
+export interface CertificateRecord {
+  /** Lower-case hexadecimal. */
+  readonly serial: string;
+  readonly generation: string;
+  readonly issuer: string;
+  readonly profile: string;
+  /** Canonical id of who asked. */
+  readonly principal: string;
+  /** The grant that allowed it. */
+  readonly rule: string;
+  readonly names: readonly Name[];
+  readonly notBefore: Instant;
+  readonly notAfter: Instant;
+  readonly issuedAt: Instant;
+  readonly shard: number;
+  /** SHA-256 of the SubjectPublicKeyInfo, hexadecimal. */
+  readonly keyFingerprint: string;
+  /** SHA-256 of the certificate, hexadecimal. */
+  readonly fingerprint: string;
+  /** Serial of the certificate that this one renews. */
+  readonly renews: string | null;
+  readonly der: Bytes;
+}
+
+export interface StoredCertificate extends CertificateRecord {
+  readonly revokedAt: Instant | null;
+  readonly revocationReason: number | null;
+}
+
+/** An Idempotency-Key, claimed in the transaction that records what it stands for. */
+export interface IdempotencyClaim {
+  readonly principal: string;
+  readonly key: string;
+  /** SHA-256 of the request, hexadecimal: another request under the same key is refused. */
+  readonly requestHash: string;
+  readonly claimedAt: Instant;
+}
+
+export interface Recording {
+  readonly certificate?: CertificateRecord;
+  readonly claim?: IdempotencyClaim;
+  readonly audit: readonly AuditDraft[];
+}
+
+/** `claimed`: another request won the Idempotency-Key, nothing of this one was recorded. */
+export type RecordingResult = { readonly kind: 'recorded' } | { readonly kind: 'claimed'; readonly serial: string; readonly requestHash: string };
+
+/**
+ * The log of record. A resolved promise means that everything of the recording is durable, together; a rejected one
+ * (`store_unavailable`, `audit_unavailable`) that the caller must not answer. Recordings of several requests share a
+ * transaction; one that fails does not harm its neighbours.
+ */
+export interface Ledger {
+  record(recording: Recording): Promise<RecordingResult>;
+  findClaim(principal: string, key: string): { readonly serial: string; readonly requestHash: string } | undefined;
+  findCertificate(serial: string): StoredCertificate | undefined;
+  isKeyBlocked(keyFingerprint: string): boolean;
+}
+
+/** Signs leaves and nothing else: it takes no octets, only a `PreparedCertificate`. */
+export interface LeafSigner {
+  sign(prepared: PreparedCertificate): { readonly tbs: Bytes; readonly signature: Bytes };
+}
+
+export interface IssuerDirectory {
+  /** `undefined` when there is no such issuer. `current` is absent while none is active. */
+  find(issuer: string): { readonly policy: IssuerPolicy; readonly current: Generation | undefined } | undefined;
+  /** All issuers that issue with this profile. */
+  withProfile(profile: string): readonly string[];
+  /** Nothing is signed under this generation any more. Durable, audited. */
+  stop(generation: string, reason: string): Promise<void>;
+}
+
+/** `valid`: neither expired nor revoked. Computed from facts and now. */
+export const CERTIFICATE_STATES = ['valid', 'expired', 'revoked'] as const;
+export type CertificateState = (typeof CERTIFICATE_STATES)[number];
+
+/** All conditions hold together. `name` matches any name of any kind exactly (canonical value). */
+export interface CertificateQuery {
+  readonly name?: string;
+  readonly serial?: string;
+  readonly fingerprint?: string;
+  readonly issuer?: string;
+  readonly profile?: string;
+  readonly principal?: string;
+  readonly state?: CertificateState;
+  readonly expiresBefore?: Instant;
+}
+
+/** Newest first. `cursor` is opaque: it comes from the page before. */
+export interface CertificatePage {
+  readonly certificates: readonly StoredCertificate[];
+  readonly cursor: string | undefined;
+}
+
+/** What was issued, for people and for logins. */
+export interface Inventory {
+  /** Throws `invalid_cursor`. `limit` is 1 to 500. */
+  search(query: CertificateQuery, now: Instant, limit: number, cursor?: string): CertificatePage;
+  /** notAfter of the first certificate that is valid now; `undefined` when there is none. */
+  firstExpiry(now: Instant): Instant | undefined;
+  count(): number;
+}
+
+export interface RootFacts {
+  readonly name: string;
+  readonly keyId: string;
+  readonly certificate: Bytes;
+}
+
+/** Roots and generations. Changes are durable, together with their audit entries. */
+export interface AuthorityStore {
+  roots(): readonly RootFacts[];
+  generations(): readonly GenerationFacts[];
+  addRoot(root: RootFacts, audit: readonly AuditDraft[]): Promise<void>;
+  addGeneration(generation: GenerationFacts, audit: readonly AuditDraft[]): Promise<void>;
+  stopGeneration(id: string, reason: string, audit: readonly AuditDraft[]): Promise<void>;
+}

@@ -1,0 +1,124 @@
+/** Step 4: from what was authorized to octets that passed every lint. */
+import { ChanceryError } from '../../base/errors.ts';
+import { type Duration, floorToSecond, formatInstant, type Instant, SECOND } from '../../base/clock.ts';
+import type { Bytes } from '../../x509/bytes.ts';
+import { encodeTbsCertificate } from '../../x509/certificate.ts';
+import {
+  authorityInfoAccess,
+  authorityKeyIdentifier,
+  basicConstraints,
+  crlDistributionPoints,
+  extKeyUsage,
+  keyUsage,
+  subjectAltName,
+  subjectKeyIdentifier,
+} from '../../x509/extensions.ts';
+import { commonName, EMPTY_NAME, encodeName } from '../../x509/name.ts';
+import { OID } from '../../x509/oids.ts';
+import { keyIdentifier, type PublicKey } from '../../x509/public-key.ts';
+import { signatureAlgorithmFor } from '../../x509/signature.ts';
+import type { Name } from '../identity/names.ts';
+import type { TrustDomain } from '../identity/spiffe-id.ts';
+import type { Generation, StatusUrls } from './issuer.ts';
+import type { LintIssuer } from './lint/index.ts';
+import { PreparedCertificate } from './prepared.ts';
+import type { Profile } from './profile.ts';
+
+export interface LeafPlan {
+  readonly serial: Bytes;
+  readonly profile: Profile;
+  readonly generation: Generation;
+  readonly names: readonly Name[];
+  readonly publicKey: PublicKey;
+  readonly ttl: Duration;
+  readonly trustDomain: TrustDomain;
+  readonly urls: StatusUrls;
+  readonly now: Instant;
+}
+
+export interface PreparedLeaf {
+  readonly prepared: PreparedCertificate;
+  readonly notBefore: Instant;
+  readonly notAfter: Instant;
+  readonly shard: number;
+}
+
+/** Throws `lint_failed`, or `issuer_expires_too_soon` where the issuer cannot serve the lifetime in full. */
+export function prepareLeaf(plan: LeafPlan): PreparedLeaf {
+  const { generation, profile } = plan;
+  const { notBefore, notAfter } = validity(plan);
+  const shard = (plan.serial[plan.serial.length - 1] ?? 0) % generation.shards;
+  const subject = leafSubject(profile, plan.names);
+  const tbs = encodeTbsCertificate({
+    serial: plan.serial,
+    signatureAlgorithm: signatureAlgorithmFor(generation.publicKey.type).identifier,
+    issuer: generation.certificate.subject,
+    notBefore,
+    notAfter,
+    subject,
+    spki: plan.publicKey.spki,
+    extensions: [
+      ...fixedExtensions(profile),
+      subjectKeyIdentifier(keyIdentifier(plan.publicKey.keyBits)),
+      authorityKeyIdentifier(generation.subjectKeyIdentifier),
+      subjectAltName(plan.names, subject === EMPTY_NAME),
+      crlDistributionPoints([plan.urls.crlShard(generation.id, shard)]),
+      authorityInfoAccess({ ocsp: [plan.urls.ocsp], caIssuers: [plan.urls.certificate(generation.id)] }),
+    ],
+  });
+  const prepared = PreparedCertificate.of(tbs, generation, {
+    publicKey: plan.publicKey,
+    issuer: lintIssuer(generation),
+    profile,
+    trustDomain: plan.trustDomain,
+    now: plan.now,
+  });
+  return { prepared, notBefore, notAfter, shard };
+}
+
+/**
+ * notAfter counts from now, so that nobody loses the backdate; only at the profile's limit the whole life, backdate
+ * included, stays within it.
+ */
+function validity({ generation, profile, ttl, now }: LeafPlan): { notBefore: Instant; notAfter: Instant } {
+  const start = floorToSecond(now);
+  const issuer = generation.certificate;
+  const notBefore = Math.max(start - profile.backdate, issuer.notBefore);
+  const notAfter = Math.min(start + ttl, notBefore + profile.maxTtl) - SECOND;
+  if (notAfter > issuer.notAfter)
+    throw new ChanceryError('issuer_expires_too_soon', {
+      message: `the certificate would live until ${formatInstant(notAfter)}, ${generation.id} only until ${formatInstant(issuer.notAfter)}`,
+      rule: 'a certificate does not outlive its issuer, and is not silently shortened',
+      fix: 'Activate the next generation of the issuer, or ask for a shorter life.',
+    });
+  return { notBefore, notAfter };
+}
+
+/** The longest name that fits commonName (RFC 5280 A.1: ub-common-name 64) is the first host name, address or e-mail address. */
+function leafSubject(profile: Profile, names: readonly Name[]): Bytes {
+  const first = profile.commonName ? names.find(({ kind, value }) => kind !== 'uri' && value.length <= 64) : undefined;
+  return first === undefined ? EMPTY_NAME : encodeName([commonName(first.value)]);
+}
+
+const fixedByProfile = new WeakMap<Profile, ReturnType<typeof makeFixed>>();
+const makeFixed = (profile: Profile) => [
+  keyUsage(['digitalSignature']),
+  extKeyUsage(profile.extendedKeyUsage.map((purpose) => OID[purpose])),
+  basicConstraints({ ca: false }),
+];
+
+function fixedExtensions(profile: Profile): ReturnType<typeof makeFixed> {
+  let found = fixedByProfile.get(profile);
+  if (found === undefined) fixedByProfile.set(profile, (found = makeFixed(profile)));
+  return found;
+}
+
+export const lintIssuer = (generation: Pick<Generation, 'certificate' | 'publicKey' | 'subjectKeyIdentifier'>): LintIssuer => ({
+  subject: generation.certificate.subject,
+  subjectKeyIdentifier: generation.subjectKeyIdentifier,
+  notBefore: generation.certificate.notBefore,
+  notAfter: generation.certificate.notAfter,
+  spki: generation.certificate.spki,
+  signatureAlgorithm: signatureAlgorithmFor(generation.publicKey.type).identifier,
+});
+

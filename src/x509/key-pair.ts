@@ -1,0 +1,64 @@
+/** Private keys: made, signing, and as PKCS#8 (RFC 5958). */
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPair as generateKeyPairCallback,
+  type KeyObject,
+  sign,
+} from 'node:crypto';
+import { promisify } from 'node:util';
+import { ChanceryError } from '../base/errors.ts';
+import type { Bytes } from './bytes.ts';
+import { exportSpki, type PublicKey, readPublicKey } from './public-key.ts';
+import { signatureAlgorithmFor } from './signature.ts';
+
+/** What a new key can be. */
+export const KEY_ALGORITHMS = ['ecdsa-p256', 'ecdsa-p384', 'rsa-2048', 'rsa-3072', 'rsa-4096', 'ed25519'] as const;
+export type KeyAlgorithm = (typeof KEY_ALGORITHMS)[number];
+
+export interface KeyPair {
+  readonly privateKey: KeyObject;
+  readonly publicKey: PublicKey;
+}
+
+const generate = promisify(generateKeyPairCallback);
+
+/** Makes a key in the thread pool: an RSA key can take seconds. */
+export async function generateKeyPair(algorithm: KeyAlgorithm): Promise<KeyPair> {
+  const { privateKey, publicKey } = await makeKey(algorithm);
+  return { privateKey, publicKey: readPublicKey(exportSpki(publicKey)) };
+}
+
+function makeKey(algorithm: KeyAlgorithm): Promise<{ privateKey: KeyObject; publicKey: KeyObject }> {
+  switch (algorithm) {
+    case 'ecdsa-p256':
+      return generate('ec', { namedCurve: 'P-256' });
+    case 'ecdsa-p384':
+      return generate('ec', { namedCurve: 'P-384' });
+    case 'ed25519':
+      return generate('ed25519', {});
+    default:
+      return generate('rsa', { modulusLength: Number(algorithm.slice(4)), publicExponent: 0x10001 });
+  }
+}
+
+export const exportPkcs8 = (key: KeyObject): Bytes => key.export({ type: 'pkcs8', format: 'der' });
+
+/** Reads a PKCS#8 private key. Throws `malformed_der`; the message never quotes the input. */
+export function importPkcs8(der: Bytes): KeyPair {
+  let privateKey: KeyObject;
+  try {
+    privateKey = createPrivateKey({ key: Buffer.from(der), type: 'pkcs8', format: 'der' });
+  } catch {
+    throw new ChanceryError('malformed_der', {
+      message: 'the private key cannot be read',
+      rule: 'RFC 5958: an unencrypted PKCS#8 key',
+      fix: 'Convert it with `openssl pkcs8 -topk8 -nocrypt`.',
+    });
+  }
+  return { privateKey, publicKey: readPublicKey(exportSpki(createPublicKey(privateKey))) };
+}
+
+/** The signature over `message` with the one algorithm of the key's type. Synchronous: a P-256 signature costs less than a trip to the thread pool. */
+export const signWith = (pair: KeyPair, message: Bytes): Bytes =>
+  sign(signatureAlgorithmFor(pair.publicKey.type).digest, message, pair.privateKey);
