@@ -39,7 +39,8 @@ const UNITS: Readonly<Record<string, Duration>> = { s: SECOND, m: MINUTE, h: HOU
 export function parseDuration(text: string): Duration | undefined {
   if (!/^(?:\d{1,9}[dhms])+$/.test(text)) return undefined;
   let total = 0;
-  for (const [, amount, unit] of text.matchAll(/(\d+)([dhms])/g)) total += Number(amount) * (UNITS[unit ?? ''] ?? 0);
+  for (const [, amount, unit] of text.matchAll(/(\d+)([dhms])/g))
+    total += Number(amount) * (UNITS[unit ?? ''] ?? 0);
   return total > 0 && Number.isSafeInteger(total) ? total : undefined;
 }
 

@@ -22,8 +22,16 @@ export const ERRORS = {
   unauthenticated: { status: 401, exit: 3, title: 'The caller is not authenticated' },
   credential_rejected: { status: 401, exit: 3, title: 'The credential is not accepted' },
   // the request is understood and refused
-  proof_of_possession_failed: { status: 403, exit: 3, title: 'The request does not prove possession of its key' },
-  csr_asks_for_more: { status: 403, exit: 3, title: 'The certificate request asks for more than it may have' },
+  proof_of_possession_failed: {
+    status: 403,
+    exit: 3,
+    title: 'The request does not prove possession of its key',
+  },
+  csr_asks_for_more: {
+    status: 403,
+    exit: 3,
+    title: 'The certificate request asks for more than it may have',
+  },
   names_differ: { status: 403, exit: 3, title: 'The names differ from those that may be asked for' },
   not_granted: { status: 403, exit: 3, title: 'No grant allows this' },
   grant_exceeds_own: { status: 403, exit: 3, title: 'Nobody can grant more than they hold' },
@@ -41,12 +49,20 @@ export const ERRORS = {
   too_many_connections: { status: 429, exit: 2, title: 'Too many connections' },
   // the authority cannot serve now
   issuer_stopped: { status: 503, exit: 2, title: 'The issuer is stopped' },
-  issuer_expires_too_soon: { status: 503, exit: 2, title: 'The issuer can no longer serve this lifetime in full' },
+  issuer_expires_too_soon: {
+    status: 503,
+    exit: 2,
+    title: 'The issuer can no longer serve this lifetime in full',
+  },
   clock_went_back: { status: 503, exit: 2, title: 'The clock went back' },
   store_unavailable: { status: 503, exit: 2, title: 'The store does not accept records' },
   audit_unavailable: { status: 503, exit: 2, title: 'The audit log does not accept entries' },
   shutting_down: { status: 503, exit: 2, title: 'The server is shutting down' },
-  self_check_failed: { status: 500, exit: 2, title: 'The signed certificate is not the one that was prepared' },
+  self_check_failed: {
+    status: 500,
+    exit: 2,
+    title: 'The signed certificate is not the one that was prepared',
+  },
   internal: { status: 500, exit: 2, title: 'Something went wrong inside' },
   // local to a host
   invalid_configuration: { status: 500, exit: 1, title: 'The configuration is not valid' },

@@ -130,8 +130,10 @@ export function readCertificate(der: Bytes): Certificate {
 }
 
 /** The extension with this identifier. Where one stands twice (which lint refuses) the first. */
-export const findExtension = (certificate: Pick<TbsCertificate, 'extensions'>, id: string): Extension | undefined =>
-  certificate.extensions.find((extension) => extension.id === id);
+export const findExtension = (
+  certificate: Pick<TbsCertificate, 'extensions'>,
+  id: string,
+): Extension | undefined => certificate.extensions.find((extension) => extension.id === id);
 
 /** Serial numbers as every surface prints them: lower-case hexadecimal without the sign octet. */
 export function formatSerial(content: Bytes): string {

@@ -91,7 +91,8 @@ export function oid(dotted: string): Bytes {
   const out: number[] = [];
   for (const arc of [first * 40 + second, ...rest]) {
     const group = [arc & 0x7f];
-    for (let left = Math.floor(arc / 128); left > 0; left = Math.floor(left / 128)) group.unshift(0x80 | (left & 0x7f));
+    for (let left = Math.floor(arc / 128); left > 0; left = Math.floor(left / 128))
+      group.unshift(0x80 | (left & 0x7f));
     out.push(...group);
   }
   return tlv(TAG.oid, Buffer.from(out));
@@ -160,7 +161,8 @@ export class DerReader {
         if (octet === undefined) throw broken(`${what} is cut off`);
         length = length * 256 + octet;
       }
-      if (length < 0x80 || length < 2 ** (8 * (octets - 1))) throw broken(`${what} has a padded length`, 'X.690 10.1');
+      if (length < 0x80 || length < 2 ** (8 * (octets - 1)))
+        throw broken(`${what} has a padded length`, 'X.690 10.1');
       header += octets;
     }
     const end = start + header + length;
@@ -171,7 +173,8 @@ export class DerReader {
 
   expect(tag: number, what: string): Element {
     const element = this.next(what);
-    if (element.tag !== tag) throw broken(`${what} has tag 0x${element.tag.toString(16)}, expected 0x${tag.toString(16)}`);
+    if (element.tag !== tag)
+      throw broken(`${what} has tag 0x${element.tag.toString(16)}, expected 0x${tag.toString(16)}`);
     return element;
   }
 
@@ -258,7 +261,8 @@ export interface Bits {
 export function readBitString(element: Element, what: string): Bits {
   const [unusedBits] = element.content;
   const octets = element.content.subarray(1);
-  if (element.tag !== TAG.bitString || unusedBits === undefined || unusedBits > 7) throw broken(`${what} is no BIT STRING`);
+  if (element.tag !== TAG.bitString || unusedBits === undefined || unusedBits > 7)
+    throw broken(`${what} is no BIT STRING`);
   const last = octets[octets.length - 1];
   if (unusedBits > 0 && (last === undefined || (last & ((1 << unusedBits) - 1)) !== 0))
     throw broken(`${what} has unused bits that are set`, 'X.690 11.2.1');

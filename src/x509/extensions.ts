@@ -18,7 +18,13 @@ import {
   tlv,
   TRUE,
 } from './der.ts';
-import { encodeGeneralNames, type GeneralName, type NameKind, readGeneralName, readGeneralNames } from './general-name.ts';
+import {
+  encodeGeneralNames,
+  type GeneralName,
+  type NameKind,
+  readGeneralName,
+  readGeneralNames,
+} from './general-name.ts';
 import { OID } from './oids.ts';
 
 export interface Extension {
@@ -173,7 +179,10 @@ export function readCrlDistributionPoints(value: Bytes): string[] {
   return DerReader.sequence(value, 'cRLDistributionPoints')
     .rest('cRLDistributionPoints', 50)
     .flatMap(({ raw }) => {
-      const name = DerReader.sequence(raw, 'DistributionPoint').optional(contextConstructed(0), 'distributionPoint');
+      const name = DerReader.sequence(raw, 'DistributionPoint').optional(
+        contextConstructed(0),
+        'distributionPoint',
+      );
       const full = name && new DerReader(name.content).optional(contextConstructed(0), 'fullName');
       if (full === undefined) return [];
       return new DerReader(full.content)

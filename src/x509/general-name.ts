@@ -12,19 +12,28 @@ export type GeneralName =
   | { readonly kind: NameKind; readonly value: string }
   | { readonly kind: 'other'; readonly tag: number; readonly value: Bytes };
 
-const TAGS: Readonly<Record<NameKind, number>> = { email: context(1), dns: context(2), uri: context(6), ip: context(7) };
+const TAGS: Readonly<Record<NameKind, number>> = {
+  email: context(1),
+  dns: context(2),
+  uri: context(6),
+  ip: context(7),
+};
 export const DIRECTORY_NAME_TAG = contextConstructed(4);
 
 export function encodeGeneralName(name: { readonly kind: NameKind; readonly value: string }): Bytes {
   if (name.kind !== 'ip') return tlv(TAGS[name.kind], fromAscii(name.value));
   const octets = parseIp(name.value);
   if (octets === undefined)
-    throw new ChanceryError('invalid_name', { message: `${JSON.stringify(name.value)} is no IP address`, rule: 'RFC 4291' });
+    throw new ChanceryError('invalid_name', {
+      message: `${JSON.stringify(name.value)} is no IP address`,
+      rule: 'RFC 4291',
+    });
   return tlv(TAGS.ip, octets);
 }
 
-export const encodeGeneralNames = (names: readonly { readonly kind: NameKind; readonly value: string }[]): Bytes =>
-  sequence(...names.map(encodeGeneralName));
+export const encodeGeneralNames = (
+  names: readonly { readonly kind: NameKind; readonly value: string }[],
+): Bytes => sequence(...names.map(encodeGeneralName));
 
 /** Reads one GeneralName as it stands: no trimming, no case folding, a NUL stays a NUL. */
 export function readGeneralName(tag: number, content: Bytes): GeneralName {
@@ -55,4 +64,6 @@ export function readGeneralNames(der: Bytes, what: string): GeneralName[] {
 }
 
 export const formatGeneralName = (name: GeneralName): string =>
-  name.kind === 'other' ? `other:${(name.tag & 0x1f).toString()}:${toHex(name.value)}` : `${name.kind}:${name.value}`;
+  name.kind === 'other'
+    ? `other:${(name.tag & 0x1f).toString()}:${toHex(name.value)}`
+    : `${name.kind}:${name.value}`;

@@ -8,7 +8,8 @@ export function parseIp(text: string): Bytes | undefined {
 
 function parseIpv4(text: string): Bytes | undefined {
   const parts = text.split('.');
-  if (parts.length !== 4 || !parts.every((part) => /^(?:0|[1-9]\d{0,2})$/.test(part) && Number(part) < 256)) return undefined;
+  if (parts.length !== 4 || !parts.every((part) => /^(?:0|[1-9]\d{0,2})$/.test(part) && Number(part) < 256))
+    return undefined;
   return Uint8Array.from(parts, Number);
 }
 

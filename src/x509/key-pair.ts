@@ -13,7 +13,14 @@ import { exportSpki, type PublicKey, readPublicKey } from './public-key.ts';
 import { signatureAlgorithmFor } from './signature.ts';
 
 /** What a new key can be. */
-export const KEY_ALGORITHMS = ['ecdsa-p256', 'ecdsa-p384', 'rsa-2048', 'rsa-3072', 'rsa-4096', 'ed25519'] as const;
+export const KEY_ALGORITHMS = [
+  'ecdsa-p256',
+  'ecdsa-p384',
+  'rsa-2048',
+  'rsa-3072',
+  'rsa-4096',
+  'ed25519',
+] as const;
 export type KeyAlgorithm = (typeof KEY_ALGORITHMS)[number];
 
 export interface KeyPair {

@@ -93,7 +93,10 @@ function ecKey(curveId: string, point: Bytes): Pick<PublicKey, 'type' | 'bits' |
 function rsaKey(content: Bytes): Pick<PublicKey, 'type' | 'bits' | 'rsa' | 'keyObject'> {
   const reader = DerReader.sequence(content, 'RSA public key');
   const modulus = unsigned(readInteger(reader.next('modulus'), 'modulus'), 'modulus');
-  const exponent = unsigned(readInteger(reader.next('public exponent'), 'public exponent'), 'public exponent');
+  const exponent = unsigned(
+    readInteger(reader.next('public exponent'), 'public exponent'),
+    'public exponent',
+  );
   reader.end('RSA public key');
   const bits = modulus.length * 8 - Math.clz32(modulus[0] ?? 0) + 24;
   if (bits < 2048 || bits > 4096) throw unusable(`the RSA modulus has ${bits} bits`);
@@ -113,7 +116,11 @@ function toKeyObject(jwk: { kty: string } & Record<string, string>): KeyObject {
   } catch (cause) {
     throw new ChanceryError(
       'weak_key',
-      { message: 'the public key is no valid key of its type', rule: 'SP 800-56A 5.6.2.3', fix: 'Make a new key.' },
+      {
+        message: 'the public key is no valid key of its type',
+        rule: 'SP 800-56A 5.6.2.3',
+        fix: 'Make a new key.',
+      },
       { cause },
     );
   }

@@ -58,7 +58,10 @@ export const findSignatureAlgorithm = (identifier: Bytes): SignatureAlgorithm | 
 
 /** The dotted identifier, for messages. Throws `malformed_der`. */
 export const signatureAlgorithmOid = (identifier: Bytes): string =>
-  readOid(DerReader.sequence(identifier, 'signatureAlgorithm').next('signatureAlgorithm'), 'signatureAlgorithm');
+  readOid(
+    DerReader.sequence(identifier, 'signatureAlgorithm').next('signatureAlgorithm'),
+    'signatureAlgorithm',
+  );
 
 const FAMILY: Readonly<Record<KeyType, SignatureAlgorithm['family']>> = {
   'ecdsa-p256': 'ecdsa',

@@ -19,7 +19,9 @@ export function readTime(element: Element, what: string): Instant {
   const isUtc = element.tag === TAG.utcTime;
   const match =
     isUtc || element.tag === TAG.generalizedTime
-      ? (isUtc ? /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/ : /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/).exec(text)
+      ? (isUtc ? /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/ : /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/).exec(
+          text,
+        )
       : null;
   if (match === null) throw malformed(what, text);
   const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match.slice(1).map(Number);
@@ -29,7 +31,8 @@ export function readTime(element: Element, what: string): Instant {
   date.setUTCHours(hour, minute, second);
   const real =
     date.getUTCMonth() === month - 1 && date.getUTCDate() === day && hour < 24 && minute < 60 && second < 60;
-  if (!real || (!isUtc && date.getTime() < FIRST_GENERALIZED && fullYear >= 1950)) throw malformed(what, text);
+  if (!real || (!isUtc && date.getTime() < FIRST_GENERALIZED && fullYear >= 1950))
+    throw malformed(what, text);
   return date.getTime();
 }
 

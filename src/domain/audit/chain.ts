@@ -15,7 +15,8 @@ export interface ChainEnd {
 
 export const EMPTY_CHAIN: ChainEnd = { sequence: 0, hash: GENESIS };
 
-export const linkHash = (previous: string, body: string): string => toHex(sha256(fromUtf8(`${previous}\n${body}`)));
+export const linkHash = (previous: string, body: string): string =>
+  toHex(sha256(fromUtf8(`${previous}\n${body}`)));
 
 /** The next link. */
 export function link(end: ChainEnd, draft: AuditDraft): AuditEntry {

@@ -16,8 +16,16 @@ export interface AuditHead {
 
 /** The octets under a head's signature. */
 export const headMessage = (head: Pick<AuditHead, 'sequence' | 'hash' | 'time' | 'keyId'>): Bytes =>
-  fromUtf8(`chancery audit head v1\n${canonicalJson({ sequence: head.sequence, hash: head.hash, time: formatInstant(head.time), keyId: head.keyId })}`);
+  fromUtf8(
+    `chancery audit head v1\n${canonicalJson({ sequence: head.sequence, hash: head.hash, time: formatInstant(head.time), keyId: head.keyId })}`,
+  );
 
 /** A head is due when entries came after the last one and the interval has passed. */
-export const headIsDue = (lastHead: AuditHead | undefined, lastSequence: number, now: Instant, interval: number): boolean =>
-  lastSequence > (lastHead?.sequence ?? 0) && (lastHead === undefined || now - lastHead.time >= interval || now < lastHead.time);
+export const headIsDue = (
+  lastHead: AuditHead | undefined,
+  lastSequence: number,
+  now: Instant,
+  interval: number,
+): boolean =>
+  lastSequence > (lastHead?.sequence ?? 0) &&
+  (lastHead === undefined || now - lastHead.time >= interval || now < lastHead.time);

@@ -38,21 +38,34 @@ export const DENY_BY_DEFAULT = 'deny-by-default';
 export function mismatches(grant: Grant, ask: Ask, trustDomain: TrustDomain): Mismatch[] {
   const lacks: Mismatch[] = [];
   if (!knows(grant, ask.principalIds, trustDomain))
-    lacks.push({ facet: 'principal', message: `it is for ${grant.spec.principal}, not for ${ask.principalIds[0] ?? 'nobody'}` });
-  if (!grant.verbs.has(ask.verb)) lacks.push({ facet: 'verb', message: `it allows ${[...grant.verbs].join(', ')}, not ${ask.verb}` });
+    lacks.push({
+      facet: 'principal',
+      message: `it is for ${grant.spec.principal}, not for ${ask.principalIds[0] ?? 'nobody'}`,
+    });
+  if (!grant.verbs.has(ask.verb))
+    lacks.push({ facet: 'verb', message: `it allows ${[...grant.verbs].join(', ')}, not ${ask.verb}` });
   if (grant.issuer !== '*' && grant.issuer !== ask.issuer)
     lacks.push({ facet: 'issuer', message: `it is for the issuer ${grant.issuer}, not ${ask.issuer}` });
   if (!anyOf(grant.profiles, ask.profile))
-    lacks.push({ facet: 'profile', message: `it is for the profiles ${[...grant.profiles].join(', ')}, not ${ask.profile}` });
+    lacks.push({
+      facet: 'profile',
+      message: `it is for the profiles ${[...grant.profiles].join(', ')}, not ${ask.profile}`,
+    });
   for (const name of ask.names) {
     const reserved = name.kind === 'uri' && isReserved(name.value, trustDomain);
     if (reserved && !grant.reservedNames)
       lacks.push({ facet: 'name', message: `${formatNameKey(name)} is reserved for the authority itself` });
     else if (!grant.patterns.some((pattern) => nameMatches(pattern, name)))
-      lacks.push({ facet: 'name', message: `${formatNameKey(name)} is in none of ${patternsOf(grant, name)}` });
+      lacks.push({
+        facet: 'name',
+        message: `${formatNameKey(name)} is in none of ${patternsOf(grant, name)}`,
+      });
   }
   if (grant.maxTtl !== undefined && ask.ttl !== undefined && ask.ttl > grant.maxTtl)
-    lacks.push({ facet: 'ttl', message: `${formatDuration(ask.ttl)} is over its maxTtl ${formatDuration(grant.maxTtl)}` });
+    lacks.push({
+      facet: 'ttl',
+      message: `${formatDuration(ask.ttl)} is over its maxTtl ${formatDuration(grant.maxTtl)}`,
+    });
   return lacks;
 }
 
@@ -80,7 +93,11 @@ export function decide(grants: readonly Grant[], ask: Ask, trustDomain: TrustDom
     if (nearest === undefined || distance(lacks) < distance(nearest.lacks)) nearest = { grant, lacks };
   }
   if (nearest === undefined) return { allowed: false, rule: DENY_BY_DEFAULT };
-  return { allowed: false, rule: DENY_BY_DEFAULT, nearest: { rule: nearest.grant.name, lacks: nearest.lacks } };
+  return {
+    allowed: false,
+    rule: DENY_BY_DEFAULT,
+    nearest: { rule: nearest.grant.name, lacks: nearest.lacks },
+  };
 }
 
 /** The refusal as an error, with the same words on every door. */
@@ -90,7 +107,10 @@ export function refusal(decision: Decision, ask: Ask): ChanceryError {
   const lacks = decision.nearest?.lacks.map(({ message }) => message).join('; ');
   return new ChanceryError('not_granted', {
     message: `${who} may not ${what}`,
-    rule: decision.nearest === undefined ? decision.rule : `${decision.rule}; the nearest grant "${decision.nearest.rule}" falls short: ${lacks}`,
+    rule:
+      decision.nearest === undefined
+        ? decision.rule
+        : `${decision.rule}; the nearest grant "${decision.nearest.rule}" falls short: ${lacks}`,
     fix:
       decision.nearest === undefined
         ? 'Ask an operator for a grant: `chancery grant create`.'
@@ -107,10 +127,25 @@ export function authorize(grants: readonly Grant[], ask: Ask, trustDomain: Trust
 }
 
 /** Whether some grant gives the verb on everything: what reading the audit log and changing grants takes. */
-export function authorizeEverywhere(grants: readonly Grant[], principal: Principal, verb: Verb, trustDomain: TrustDomain): string {
+export function authorizeEverywhere(
+  grants: readonly Grant[],
+  principal: Principal,
+  verb: Verb,
+  trustDomain: TrustDomain,
+): string {
   const ids = principalIds(principal);
-  const everything = parseGrant({ principal: 'acme:**', verbs: [verb], issuer: '*', profiles: ['*'], ...ALL_NAMES }, 'api', 'everything', trustDomain);
-  const found = grants.find((grant) => knows(grant, ids, trustDomain) && grant.maxTtl === undefined && grantExcess(grant, everything).length === 0);
+  const everything = parseGrant(
+    { principal: 'acme:**', verbs: [verb], issuer: '*', profiles: ['*'], ...ALL_NAMES },
+    'api',
+    'everything',
+    trustDomain,
+  );
+  const found = grants.find(
+    (grant) =>
+      knows(grant, ids, trustDomain) &&
+      grant.maxTtl === undefined &&
+      grantExcess(grant, everything).length === 0,
+  );
   if (found !== undefined) return found.name;
   throw new ChanceryError('not_granted', {
     message: `${principalId(principal)} does not hold ${verb} on every issuer, profile and name`,
@@ -120,10 +155,17 @@ export function authorizeEverywhere(grants: readonly Grant[], principal: Princip
 }
 
 /** Nobody can grant more than they hold: one grant of the grantor's has to contain the new one. */
-export function authorizeGranting(grants: readonly Grant[], principal: Principal, wanted: Grant, trustDomain: TrustDomain): string {
+export function authorizeGranting(
+  grants: readonly Grant[],
+  principal: Principal,
+  wanted: Grant,
+  trustDomain: TrustDomain,
+): string {
   const ids = principalIds(principal);
   const own = grants.filter((grant) => grant.verbs.has('admin') && knows(grant, ids, trustDomain));
-  const excesses = own.map((grant) => ({ grant, excess: grantExcess(grant, wanted) })).sort((a, b) => a.excess.length - b.excess.length);
+  const excesses = own
+    .map((grant) => ({ grant, excess: grantExcess(grant, wanted) }))
+    .sort((a, b) => a.excess.length - b.excess.length);
   const [nearest] = excesses;
   if (nearest?.excess.length === 0) return nearest.grant.name;
   throw new ChanceryError(nearest === undefined ? 'not_granted' : 'grant_exceeds_own', {

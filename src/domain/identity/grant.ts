@@ -53,7 +53,12 @@ export interface Grant {
 const NAME = /^[a-z0-9][a-z0-9._-]{0,62}$/;
 
 /** Parses a grant. Throws `invalid_request`, `invalid_name` or `invalid_duration` and names the field. */
-export function parseGrant(spec: GrantSpec, source: GrantSource, fallbackName: string, trustDomain: TrustDomain): Grant {
+export function parseGrant(
+  spec: GrantSpec,
+  source: GrantSource,
+  fallbackName: string,
+  trustDomain: TrustDomain,
+): Grant {
   const name = spec.name ?? fallbackName;
   if (!NAME.test(name) || name.startsWith('builtin'))
     throw new ChanceryError('invalid_request', {
@@ -68,7 +73,9 @@ export function parseGrant(spec: GrantSpec, source: GrantSource, fallbackName: s
       rule: 'a duration is written as 90d, 12h, 1h30m',
       fix: 'Write it so.',
     });
-  const patterns = NAME_KINDS.flatMap((kind) => (spec[kind] ?? []).map((text) => parseNamePattern(kind, text, trustDomain)));
+  const patterns = NAME_KINDS.flatMap((kind) =>
+    (spec[kind] ?? []).map((text) => parseNamePattern(kind, text, trustDomain)),
+  );
   return {
     name,
     source,
@@ -125,11 +132,15 @@ export function grantExcess(outer: Grant, inner: Grant): string[] {
   const excess: string[] = [];
   for (const verb of inner.verbs) if (!outer.verbs.has(verb)) excess.push(`verb ${verb}`);
   if (outer.issuer !== '*' && outer.issuer !== inner.issuer) excess.push(`issuer ${inner.issuer}`);
-  for (const profile of inner.profiles) if (!anyOf(outer.profiles, profile)) excess.push(`profile ${profile}`);
+  for (const profile of inner.profiles)
+    if (!anyOf(outer.profiles, profile)) excess.push(`profile ${profile}`);
   for (const pattern of inner.patterns)
-    if (!outer.patterns.some((own) => patternContains(own, pattern))) excess.push(`${pattern.kind} ${pattern.text}`);
+    if (!outer.patterns.some((own) => patternContains(own, pattern)))
+      excess.push(`${pattern.kind} ${pattern.text}`);
   if (outer.maxTtl !== undefined && (inner.maxTtl === undefined || inner.maxTtl > outer.maxTtl))
-    excess.push(`lifetime ${inner.maxTtl === undefined ? 'without limit' : formatDuration(inner.maxTtl)} over ${formatDuration(outer.maxTtl)}`);
+    excess.push(
+      `lifetime ${inner.maxTtl === undefined ? 'without limit' : formatDuration(inner.maxTtl)} over ${formatDuration(outer.maxTtl)}`,
+    );
   return excess;
 }
 

@@ -25,7 +25,8 @@ export function dnsNameFault(name: string): string | undefined {
   for (const label of labels) {
     if (label.includes('*')) return 'a wildcard stands only alone, as the first label';
     if (label === '') return 'it has an empty label';
-    if (!LABEL.test(label)) return `the label ${JSON.stringify(label)} is not of letters, digits and inner dashes`;
+    if (!LABEL.test(label))
+      return `the label ${JSON.stringify(label)} is not of letters, digits and inner dashes`;
     // the second and third dash mark an A-label; any other such label is reserved (RFC 5890 2.3.1)
     if (label.slice(2, 4) === '--' && !label.startsWith('xn--')) return `the label "${label}" is reserved`;
   }
@@ -41,12 +42,19 @@ export function parseName(kind: NameKind, text: string): Name {
     case 'dns': {
       const value = text.replace(/[A-Z]/g, (char) => char.toLowerCase());
       const fault = dnsNameFault(value);
-      if (fault !== undefined) throw invalid(kind, text, fault, 'RFC 5280 4.2.1.6: host names as in RFC 1123; A-labels for others');
+      if (fault !== undefined)
+        throw invalid(kind, text, fault, 'RFC 5280 4.2.1.6: host names as in RFC 1123; A-labels for others');
       return { kind, value };
     }
     case 'ip': {
       const octets = parseIp(text);
-      if (octets === undefined) throw invalid(kind, text, 'it is neither an IPv4 nor an IPv6 address', 'RFC 4291, RFC 5952; no zone, no port');
+      if (octets === undefined)
+        throw invalid(
+          kind,
+          text,
+          'it is neither an IPv4 nor an IPv6 address',
+          'RFC 4291, RFC 5952; no zone, no port',
+        );
       return { kind, value: formatIp(octets) };
     }
     case 'uri':
@@ -61,7 +69,12 @@ export function parseName(kind: NameKind, text: string): Name {
   }
 }
 
-const LABELS: Readonly<Record<NameKind, string>> = { dns: 'DNS name', ip: 'IP address', uri: 'URI', email: 'e-mail address' };
+const LABELS: Readonly<Record<NameKind, string>> = {
+  dns: 'DNS name',
+  ip: 'IP address',
+  uri: 'URI',
+  email: 'e-mail address',
+};
 
 const invalid = (kind: NameKind, text: string, fault: string, rule: string): ChanceryError =>
   new ChanceryError('invalid_name', {
@@ -72,7 +85,9 @@ const invalid = (kind: NameKind, text: string, fault: string, rule: string): Cha
 
 /** Parses and sorts the lists of a request, without doubles. */
 export function parseNames(lists: NameLists): Name[] {
-  return canonicalNames(NAME_KINDS.flatMap((kind) => (lists[kind] ?? []).map((text) => parseName(kind, text))));
+  return canonicalNames(
+    NAME_KINDS.flatMap((kind) => (lists[kind] ?? []).map((text) => parseName(kind, text))),
+  );
 }
 
 /** Parses names out of a CSR. Throws `invalid_name` for a kind that is never issued. */
@@ -91,10 +106,16 @@ export function parseGeneralNames(names: readonly GeneralName[]): Name[] {
 
 function canonicalNames(names: readonly Name[]): Name[] {
   if (names.length > MAX_NAMES)
-    throw new ChanceryError('invalid_name', { message: `${names.length} names in one request`, rule: `at most ${MAX_NAMES}`, fix: 'Ask for several certificates.' });
+    throw new ChanceryError('invalid_name', {
+      message: `${names.length} names in one request`,
+      rule: `at most ${MAX_NAMES}`,
+      fix: 'Ask for several certificates.',
+    });
   const unique = new Map(names.map((name) => [formatNameKey(name), name]));
   return [...unique.values()].sort(
-    (a, b) => NAME_KINDS.indexOf(a.kind) - NAME_KINDS.indexOf(b.kind) || (a.value < b.value ? -1 : a.value > b.value ? 1 : 0),
+    (a, b) =>
+      NAME_KINDS.indexOf(a.kind) - NAME_KINDS.indexOf(b.kind) ||
+      (a.value < b.value ? -1 : a.value > b.value ? 1 : 0),
   );
 }
 

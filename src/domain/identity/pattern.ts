@@ -19,7 +19,8 @@ export function segmentsMatch(pattern: readonly string[], segments: readonly str
   const deep = pattern.indexOf('**');
   const one = (expected: string | undefined, actual: string | undefined): boolean =>
     actual !== undefined && (expected === '*' ? actual !== '**' : expected === actual);
-  if (deep === -1) return pattern.length === segments.length && pattern.every((part, i) => one(part, segments[i]));
+  if (deep === -1)
+    return pattern.length === segments.length && pattern.every((part, i) => one(part, segments[i]));
   const tail = pattern.slice(deep + 1);
   if (segments.length < pattern.length) return false;
   return (
@@ -53,14 +54,17 @@ const invalid = (kind: string, text: string, fault: string): ChanceryError =>
 export function parsePattern(kind: Name['kind'], text: string): NamePattern {
   if (kind === 'ip') {
     const range = parseIpRange(text);
-    if (range === undefined) throw invalid(kind, text, 'it is neither an address nor a CIDR range without host bits');
+    if (range === undefined)
+      throw invalid(kind, text, 'it is neither an address nor a CIDR range without host bits');
     return { kind, text, range };
   }
   const lower = kind === 'dns' ? text.toLowerCase() : text;
   const segments = split(kind, lower);
-  if (segments.filter((segment) => segment === '**').length > 1) throw invalid(kind, text, '"**" stands there twice');
+  if (segments.filter((segment) => segment === '**').length > 1)
+    throw invalid(kind, text, '"**" stands there twice');
   // with letters in the place of the wildcards it has to be a proper name of its kind
-  const sample = segments.length === 1 && lower === '**' ? undefined : lower.replace(/(^|[./@])\*\*?(?=$|[./@])/g, '$1x');
+  const sample =
+    segments.length === 1 && lower === '**' ? undefined : lower.replace(/(^|[./@])\*\*?(?=$|[./@])/g, '$1x');
   const fault = sample === undefined ? undefined : sampleFault(kind, sample);
   if (fault !== undefined) throw invalid(kind, text, fault);
   return { kind, text: lower, segments };
@@ -70,7 +74,9 @@ function sampleFault(kind: 'uri' | 'dns' | 'email', sample: string): string | un
   if (sample.includes('*')) return 'a wildcard is a whole label or segment';
   if (kind === 'uri') return spiffeIdFault(sample)?.message;
   if (kind === 'dns') return dnsNameFault(sample);
-  return /^[^@]+@[^@]+$/.test(sample) ? dnsNameFault(sample.slice(sample.indexOf('@') + 1)) : 'it is not local-part@host';
+  return /^[^@]+@[^@]+$/.test(sample)
+    ? dnsNameFault(sample.slice(sample.indexOf('@') + 1))
+    : 'it is not local-part@host';
 }
 
 export function nameMatches(pattern: NamePattern, name: Name): boolean {
@@ -98,9 +104,15 @@ const KINDS = ['mtls', 'token', 'jwt', 'acme', 'workload'];
 
 export function parsePrincipalPattern(text: string): PrincipalPattern {
   const segments = principalSegments(text);
-  const bad = segments.find((segment) => segment === '' || (segment.includes('*') && segment !== '*' && segment !== '**'));
+  const bad = segments.find(
+    (segment) => segment === '' || (segment.includes('*') && segment !== '*' && segment !== '**'),
+  );
   if (bad !== undefined || segments.filter((segment) => segment === '**').length > 1)
-    throw invalid('principal', text, bad === undefined ? '"**" stands there twice' : `the part ${JSON.stringify(bad)} is no whole part`);
+    throw invalid(
+      'principal',
+      text,
+      bad === undefined ? '"**" stands there twice' : `the part ${JSON.stringify(bad)} is no whole part`,
+    );
   if (!KINDS.includes(segments[0] ?? '') || segments.length < 2)
     throw invalid('principal', text, `it starts with none of ${KINDS.map((kind) => `${kind}:`).join(', ')}`);
   return { text, segments };

@@ -27,7 +27,9 @@ export type Principal =
 /** The ids under which grants can know a principal, the most telling first: `mtls:clients:spiffe://example.test/ops/ann`. */
 export function principalIds(principal: Principal): string[] {
   if (principal.kind === 'system') return [`system:${principal.name}`];
-  return principal.names.map(({ kind, value }) => `mtls:${principal.issuer}:${kind === 'uri' ? value : `${kind}:${value}`}`);
+  return principal.names.map(
+    ({ kind, value }) => `mtls:${principal.issuer}:${kind === 'uri' ? value : `${kind}:${value}`}`,
+  );
 }
 
 /** The one id that is recorded and audited. */

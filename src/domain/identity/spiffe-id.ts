@@ -19,7 +19,10 @@ export interface SpiffeFault {
 export function trustDomainFault(text: string): SpiffeFault | undefined {
   if (text === '') return { message: 'the trust domain is empty', rule: 'SPIFFE-ID 2.1' };
   if (text.length > MAX_TRUST_DOMAIN)
-    return { message: `the trust domain has ${text.length} characters, at most ${MAX_TRUST_DOMAIN}`, rule: 'SPIFFE-ID 2.3' };
+    return {
+      message: `the trust domain has ${text.length} characters, at most ${MAX_TRUST_DOMAIN}`,
+      rule: 'SPIFFE-ID 2.3',
+    };
   const bad = /[^a-z0-9._-]/.exec(text);
   if (bad !== null)
     return {
@@ -32,10 +35,12 @@ export function trustDomainFault(text: string): SpiffeFault | undefined {
 /** What is wrong with a path (with its leading slash), `undefined` when nothing is. */
 function pathFault(path: string): SpiffeFault | undefined {
   if (path === '') return { message: 'the path is empty', rule: 'X509-SVID 3.1: a workload has a path' };
-  if (path.endsWith('/')) return { message: 'the path ends with a slash', rule: 'SPIFFE-ID 2.2: no trailing slash' };
+  if (path.endsWith('/'))
+    return { message: 'the path ends with a slash', rule: 'SPIFFE-ID 2.2: no trailing slash' };
   for (const segment of path.slice(1).split('/')) {
     if (segment === '') return { message: 'the path has an empty segment', rule: 'SPIFFE-ID 2.2' };
-    if (segment === '.' || segment === '..') return { message: `the path has the segment "${segment}"`, rule: 'SPIFFE-ID 2.2: no dot segments' };
+    if (segment === '.' || segment === '..')
+      return { message: `the path has the segment "${segment}"`, rule: 'SPIFFE-ID 2.2: no dot segments' };
     const bad = /[^A-Za-z0-9._-]/.exec(segment);
     if (bad !== null)
       return {
@@ -50,12 +55,20 @@ const SCHEME = 'spiffe://';
 
 /** What is wrong with a whole ID, `undefined` when nothing is. */
 export function spiffeIdFault(text: string): SpiffeFault | undefined {
-  if (!text.startsWith(SCHEME)) return { message: 'it does not start with spiffe://', rule: 'SPIFFE-ID 2: the scheme is spiffe, in lower case' };
+  if (!text.startsWith(SCHEME))
+    return {
+      message: 'it does not start with spiffe://',
+      rule: 'SPIFFE-ID 2: the scheme is spiffe, in lower case',
+    };
   // every character that may stand there is one octet, so characters count octets or the ID is bad anyway
-  if (text.length > MAX_ID_OCTETS) return { message: `it has over ${MAX_ID_OCTETS} octets`, rule: 'SPIFFE-ID 2.3' };
+  if (text.length > MAX_ID_OCTETS)
+    return { message: `it has over ${MAX_ID_OCTETS} octets`, rule: 'SPIFFE-ID 2.3' };
   const rest = text.slice(SCHEME.length);
   const slash = rest.indexOf('/');
-  return trustDomainFault(slash === -1 ? rest : rest.slice(0, slash)) ?? pathFault(slash === -1 ? '' : rest.slice(slash));
+  return (
+    trustDomainFault(slash === -1 ? rest : rest.slice(0, slash)) ??
+    pathFault(slash === -1 ? '' : rest.slice(slash))
+  );
 }
 
 export function parseTrustDomain(text: string): TrustDomain {
@@ -80,9 +93,11 @@ export function parseSpiffeId(text: string): SpiffeId {
 
 const quote = (text: string): string => JSON.stringify(text.length > 120 ? `${text.slice(0, 120)}…` : text);
 
-export const trustDomainOf = (id: SpiffeId): TrustDomain => id.slice(SCHEME.length).split('/', 1)[0] as TrustDomain;
+export const trustDomainOf = (id: SpiffeId): TrustDomain =>
+  id.slice(SCHEME.length).split('/', 1)[0] as TrustDomain;
 export const pathOf = (id: SpiffeId): string => id.slice(SCHEME.length + trustDomainOf(id).length);
-export const spiffeId = (trustDomain: TrustDomain, path: string): SpiffeId => parseSpiffeId(`${SCHEME}${trustDomain}${path}`);
+export const spiffeId = (trustDomain: TrustDomain, path: string): SpiffeId =>
+  parseSpiffeId(`${SCHEME}${trustDomain}${path}`);
 
 /** Names that no pattern matches and nobody can be granted: `spiffe://<td>/chancery/…`. */
 export function isReserved(uri: string, trustDomain: TrustDomain): boolean {

@@ -26,7 +26,14 @@ import { formatNameKey, type Name } from '../identity/names.ts';
 import { type Door, type Principal, principalId, principalIds } from '../identity/principal.ts';
 import type { TrustDomain } from '../identity/spiffe-id.ts';
 import type { Generation, StatusUrls } from './issuer.ts';
-import type { CertificateRecord, IdempotencyClaim, IssuerDirectory, LeafSigner, Ledger, StoredCertificate } from './ports.ts';
+import type {
+  CertificateRecord,
+  IdempotencyClaim,
+  IssuerDirectory,
+  LeafSigner,
+  Ledger,
+  StoredCertificate,
+} from './ports.ts';
 import { type Proof, provePossession, resolveNames } from './possession.ts';
 import { prepareLeaf } from './prepare.ts';
 import { checkKeyType, checkNames, type Profile, resolveTtl } from './profile.ts';
@@ -80,8 +87,13 @@ export async function issue(ports: IssuancePorts, request: IssuanceRequest): Pro
   try {
     return await run(ports, request, progress);
   } catch (error) {
-    if (!isChanceryError(error) || error.code === 'store_unavailable' || error.code === 'audit_unavailable') throw error;
-    await ports.ledger.record({ audit: [draft(ports, request, 'certificate.refused', 'refused', refusalDetails(request, progress, error))] });
+    if (!isChanceryError(error) || error.code === 'store_unavailable' || error.code === 'audit_unavailable')
+      throw error;
+    await ports.ledger.record({
+      audit: [
+        draft(ports, request, 'certificate.refused', 'refused', refusalDetails(request, progress, error)),
+      ],
+    });
     throw error;
   }
 }
@@ -103,15 +115,27 @@ async function run(ports: IssuancePorts, request: IssuanceRequest, progress: Pro
       rule: 'a key that was compromised is never certified again',
       fix: 'Make a new key.',
     });
-  const names = resolveNames(possession, renews?.names ?? request.names, renews === undefined ? 'the request' : 'the certificate to renew');
+  const names = resolveNames(
+    possession,
+    renews?.names ?? request.names,
+    renews === undefined ? 'the request' : 'the certificate to renew',
+  );
   progress.names = names;
 
   // 3 authorize
   checkKeyType(profile, possession.publicKey);
   checkNames(profile, names, trustDomain);
   const ttl = resolveTtl(profile, request.ttl ?? (renews && Math.min(renewedTtl(renews), profile.maxTtl)));
-  const ask: Ask = { principalIds: principalIds(principal), verb: renews === undefined ? 'issue' : 'renew', issuer: issuer.policy.name, profile: profile.name, names, ttl };
-  const rule = (renews && selfRenewalRule(principal, renews, ttl)) ?? authorize(ports.grants(), ask, trustDomain);
+  const ask: Ask = {
+    principalIds: principalIds(principal),
+    verb: renews === undefined ? 'issue' : 'renew',
+    issuer: issuer.policy.name,
+    profile: profile.name,
+    names,
+    ttl,
+  };
+  const rule =
+    (renews && selfRenewalRule(principal, renews, ttl)) ?? authorize(ports.grants(), ask, trustDomain);
   progress.rule = rule;
 
   // 4 prepare and lint
@@ -132,7 +156,11 @@ async function run(ports: IssuancePorts, request: IssuanceRequest, progress: Pro
 
   // 5 sign
   const { tbs, signature } = ports.signer.sign(prepared);
-  const der = assembleCertificate(tbs, signatureAlgorithmFor(generation.publicKey.type).identifier, signature);
+  const der = assembleCertificate(
+    tbs,
+    signatureAlgorithmFor(generation.publicKey.type).identifier,
+    signature,
+  );
 
   // 6 self-check
   await discardIfFaulty(ports, request, progress, generation, der, tbs);
@@ -158,7 +186,15 @@ async function run(ports: IssuancePorts, request: IssuanceRequest, progress: Pro
   const result = await ledger.record({
     certificate: record,
     ...(request.claim && { claim: { ...request.claim, principal: record.principal, claimedAt: now } }),
-    audit: [draft(ports, request, renews === undefined ? 'certificate.issued' : 'certificate.renewed', 'allowed', issuedDetails(record, request.proof))],
+    audit: [
+      draft(
+        ports,
+        request,
+        renews === undefined ? 'certificate.issued' : 'certificate.renewed',
+        'allowed',
+        issuedDetails(record, request.proof),
+      ),
+    ],
   });
 
   // 8 answer: the caller's, from here on
@@ -175,7 +211,8 @@ function refuseDeadRenewal({ serial, revokedAt, notAfter }: StoredCertificate, n
   });
 }
 
-const renewedTtl = ({ issuedAt, notAfter }: StoredCertificate): Duration => Math.ceil((notAfter - issuedAt) / 1000) * 1000;
+const renewedTtl = ({ issuedAt, notAfter }: StoredCertificate): Duration =>
+  Math.ceil((notAfter - issuedAt) / 1000) * 1000;
 
 function findProfile({ profiles }: IssuancePorts, name: string): Profile {
   const profile = profiles.get(name);
@@ -203,7 +240,11 @@ function findIssuer({ issuers }: IssuancePorts, asked: string | undefined, profi
     });
   const found = issuers.find(asked ?? only ?? '');
   if (found === undefined)
-    throw new ChanceryError('not_found', { message: `there is no issuer ${JSON.stringify(asked)}`, rule: 'issuers are those of the configuration', fix: 'See `chancery issuer list`.' });
+    throw new ChanceryError('not_found', {
+      message: `there is no issuer ${JSON.stringify(asked)}`,
+      rule: 'issuers are those of the configuration',
+      fix: 'See `chancery issuer list`.',
+    });
   if (!found.policy.profiles.includes(profile.name))
     throw new ChanceryError('profile_violation', {
       message: `the issuer ${found.policy.name} does not issue with the profile ${profile.name}`,
@@ -219,11 +260,26 @@ function findIssuer({ issuers }: IssuancePorts, asked: string | undefined, profi
   });
 }
 
-async function discardIfFaulty(ports: IssuancePorts, request: IssuanceRequest, progress: Progress, generation: Generation, der: Bytes, tbs: Bytes): Promise<void> {
+async function discardIfFaulty(
+  ports: IssuancePorts,
+  request: IssuanceRequest,
+  progress: Progress,
+  generation: Generation,
+  der: Bytes,
+  tbs: Bytes,
+): Promise<void> {
   const fault = selfCheckFault(der, tbs, generation.publicKey);
   if (fault === undefined) return;
   await ports.issuers.stop(generation.id, fault);
-  await ports.ledger.record({ audit: [draft(ports, request, 'certificate.discarded', 'failed', { ...progressDetails(request, progress), generation: generation.id, reason: fault })] });
+  await ports.ledger.record({
+    audit: [
+      draft(ports, request, 'certificate.discarded', 'failed', {
+        ...progressDetails(request, progress),
+        generation: generation.id,
+        reason: fault,
+      }),
+    ],
+  });
   throw new ChanceryError('self_check_failed', {
     message: `the certificate was signed and discarded: ${fault}; ${generation.id} is stopped`,
     rule: 'signed octets are the linted ones and verify',
@@ -231,7 +287,13 @@ async function discardIfFaulty(ports: IssuancePorts, request: IssuanceRequest, p
   });
 }
 
-function draft(ports: IssuancePorts, { principal, door }: IssuanceRequest, event: AuditEvent, outcome: Outcome, details: { readonly [key: string]: Json }): AuditDraft {
+function draft(
+  ports: IssuancePorts,
+  { principal, door }: IssuanceRequest,
+  event: AuditEvent,
+  outcome: Outcome,
+  details: { readonly [key: string]: Json },
+): AuditDraft {
   return {
     time: ports.clock.now(),
     event,
@@ -258,14 +320,21 @@ const issuedDetails = (record: CertificateRecord, proof: Proof): { readonly [key
   ...(record.renews === null ? {} : { renews: record.renews }),
 });
 
-const progressDetails = (request: IssuanceRequest, { issuer, names, rule }: Progress): { readonly [key: string]: Json } => ({
+const progressDetails = (
+  request: IssuanceRequest,
+  { issuer, names, rule }: Progress,
+): { readonly [key: string]: Json } => ({
   issuer: issuer ?? request.issuer ?? null,
   profile: request.profile.slice(0, 100),
   names: (names ?? request.names ?? []).map(formatNameKey),
   ...(rule === undefined ? {} : { rule }),
 });
 
-const refusalDetails = (request: IssuanceRequest, progress: Progress, error: ChanceryError): { readonly [key: string]: Json } => ({
+const refusalDetails = (
+  request: IssuanceRequest,
+  progress: Progress,
+  error: ChanceryError,
+): { readonly [key: string]: Json } => ({
   ...progressDetails(request, progress),
   code: error.code,
   reason: error.detail.message.slice(0, 500),

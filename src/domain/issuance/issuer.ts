@@ -51,17 +51,29 @@ export interface Generation extends Omit<GenerationFacts, 'certificate'> {
 
 export type GenerationState = 'next' | 'current' | 'retired';
 
-export function generationState(facts: Pick<GenerationFacts, 'activatedAt' | 'retiredAt'>, now: Instant): GenerationState {
+export function generationState(
+  facts: Pick<GenerationFacts, 'activatedAt' | 'retiredAt'>,
+  now: Instant,
+): GenerationState {
   if (facts.retiredAt !== null && facts.retiredAt <= now) return 'retired';
   return facts.activatedAt !== null && facts.activatedAt <= now ? 'current' : 'next';
 }
 
 export function openGeneration(facts: GenerationFacts): Generation {
   const certificate = readCertificate(facts.certificate);
-  return { ...facts, certificate, publicKey: readPublicKey(certificate.spki), subjectKeyIdentifier: requireSki(certificate) };
+  return {
+    ...facts,
+    certificate,
+    publicKey: readPublicKey(certificate.spki),
+    subjectKeyIdentifier: requireSki(certificate),
+  };
 }
 
-export function openRoot(facts: { readonly name: string; readonly keyId: string; readonly certificate: Bytes }): Root {
+export function openRoot(facts: {
+  readonly name: string;
+  readonly keyId: string;
+  readonly certificate: Bytes;
+}): Root {
   const certificate = readCertificate(facts.certificate);
   return { ...facts, certificate, publicKey: readPublicKey(certificate.spki) };
 }

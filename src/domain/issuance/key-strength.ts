@@ -29,13 +29,18 @@ export function weaknessOf(key: PublicKey): string | undefined {
   if (key.rsa === undefined) return undefined;
   const exponent = BigInt(`0x${toHex(key.rsa.exponent) || '0'}`);
   const modulus = BigInt(`0x${toHex(key.rsa.modulus) || '0'}`);
-  if (key.bits < 2048 || key.bits > 4096 || key.bits % 8 !== 0) return `the RSA modulus has ${key.bits} bits, 2048 to 4096 in whole octets are allowed`;
-  if (exponent < 65537n || exponent % 2n === 0n) return `the RSA exponent is ${exponent}, odd and from 65537 is allowed`;
+  if (key.bits < 2048 || key.bits > 4096 || key.bits % 8 !== 0)
+    return `the RSA modulus has ${key.bits} bits, 2048 to 4096 in whole octets are allowed`;
+  if (exponent < 65537n || exponent % 2n === 0n)
+    return `the RSA exponent is ${exponent}, odd and from 65537 is allowed`;
   const residues = PRIMES.map((prime) => [prime, Number(modulus % BigInt(prime))] as const);
   const divisor = residues.find(([, residue]) => residue === 0)?.[0];
   if (divisor !== undefined) return `the RSA modulus is divisible by ${divisor}`;
-  if (residues.every(([prime, residue]) => ROCA_SUBGROUPS.get(prime)?.has(residue) ?? true)) return 'the RSA key is of a generator with the ROCA flaw';
-  return factorsAreClose(modulus) ? 'the factors of the RSA modulus are so close that it can be factored (Fermat)' : undefined;
+  if (residues.every(([prime, residue]) => ROCA_SUBGROUPS.get(prime)?.has(residue) ?? true))
+    return 'the RSA key is of a generator with the ROCA flaw';
+  return factorsAreClose(modulus)
+    ? 'the factors of the RSA modulus are so close that it can be factored (Fermat)'
+    : undefined;
 }
 
 function factorsAreClose(modulus: bigint): boolean {

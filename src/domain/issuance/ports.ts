@@ -52,7 +52,9 @@ export interface Recording {
 }
 
 /** `claimed`: another request won the Idempotency-Key, nothing of this one was recorded. */
-export type RecordingResult = { readonly kind: 'recorded' } | { readonly kind: 'claimed'; readonly serial: string; readonly requestHash: string };
+export type RecordingResult =
+  | { readonly kind: 'recorded' }
+  | { readonly kind: 'claimed'; readonly serial: string; readonly requestHash: string };
 
 /**
  * The log of record. A resolved promise means that everything of the recording is durable, together; a rejected one
@@ -61,7 +63,10 @@ export type RecordingResult = { readonly kind: 'recorded' } | { readonly kind: '
  */
 export interface Ledger {
   record(recording: Recording): Promise<RecordingResult>;
-  findClaim(principal: string, key: string): { readonly serial: string; readonly requestHash: string } | undefined;
+  findClaim(
+    principal: string,
+    key: string,
+  ): { readonly serial: string; readonly requestHash: string } | undefined;
   findCertificate(serial: string): StoredCertificate | undefined;
   isKeyBlocked(keyFingerprint: string): boolean;
 }
@@ -73,7 +78,9 @@ export interface LeafSigner {
 
 export interface IssuerDirectory {
   /** `undefined` when there is no such issuer. `current` is absent while none is active. */
-  find(issuer: string): { readonly policy: IssuerPolicy; readonly current: Generation | undefined } | undefined;
+  find(
+    issuer: string,
+  ): { readonly policy: IssuerPolicy; readonly current: Generation | undefined } | undefined;
   /** All issuers that issue with this profile. */
   withProfile(profile: string): readonly string[];
   /** Nothing is signed under this generation any more. Durable, audited. */

@@ -35,7 +35,8 @@ function refuseCaRights({ requestedExtensions }: CertificationRequest): void {
   const asks = requestedExtensions.some(
     ({ id, value }) =>
       (id === OID.basicConstraints && readBasicConstraints(value).ca) ||
-      (id === OID.keyUsage && readKeyUsage(value).some((usage) => usage === 'keyCertSign' || usage === 'cRLSign')),
+      (id === OID.keyUsage &&
+        readKeyUsage(value).some((usage) => usage === 'keyCertSign' || usage === 'cRLSign')),
   );
   if (!asks) return;
   throw new ChanceryError('csr_asks_for_more', {
@@ -61,7 +62,11 @@ function requestedNames(request: CertificationRequest): Name[] {
 }
 
 /** What the caller asked for beside the CSR; its names have to be those of the CSR where that has any. Throws `names_differ`. */
-export function resolveNames(possession: Possession, asked: readonly Name[] | undefined, why: string): readonly Name[] {
+export function resolveNames(
+  possession: Possession,
+  asked: readonly Name[] | undefined,
+  why: string,
+): readonly Name[] {
   if (asked === undefined) return possession.names;
   if (possession.names.length === 0 || sameNames(possession.names, asked)) return asked;
   throw new ChanceryError('names_differ', {
@@ -71,4 +76,5 @@ export function resolveNames(possession: Possession, asked: readonly Name[] | un
   });
 }
 
-const list = (names: readonly Name[]): string => names.map(({ kind, value }) => `${kind}:${value}`).join(', ') || 'nothing';
+const list = (names: readonly Name[]): string =>
+  names.map(({ kind, value }) => `${kind}:${value}`).join(', ') || 'nothing';

@@ -96,7 +96,9 @@ function validity({ generation, profile, ttl, now }: LeafPlan): { notBefore: Ins
 
 /** The longest name that fits commonName (RFC 5280 A.1: ub-common-name 64) is the first host name, address or e-mail address. */
 function leafSubject(profile: Profile, names: readonly Name[]): Bytes {
-  const first = profile.commonName ? names.find(({ kind, value }) => kind !== 'uri' && value.length <= 64) : undefined;
+  const first = profile.commonName
+    ? names.find(({ kind, value }) => kind !== 'uri' && value.length <= 64)
+    : undefined;
   return first === undefined ? EMPTY_NAME : encodeName([commonName(first.value)]);
 }
 
@@ -113,7 +115,9 @@ function fixedExtensions(profile: Profile): ReturnType<typeof makeFixed> {
   return found;
 }
 
-export const lintIssuer = (generation: Pick<Generation, 'certificate' | 'publicKey' | 'subjectKeyIdentifier'>): LintIssuer => ({
+export const lintIssuer = (
+  generation: Pick<Generation, 'certificate' | 'publicKey' | 'subjectKeyIdentifier'>,
+): LintIssuer => ({
   subject: generation.certificate.subject,
   subjectKeyIdentifier: generation.subjectKeyIdentifier,
   notBefore: generation.certificate.notBefore,
@@ -121,4 +125,3 @@ export const lintIssuer = (generation: Pick<Generation, 'certificate' | 'publicK
   spki: generation.certificate.spki,
   signatureAlgorithm: signatureAlgorithmFor(generation.publicKey.type).identifier,
 });
-

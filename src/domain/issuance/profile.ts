@@ -77,30 +77,60 @@ const violation = (profile: Profile, message: string, rule: string, fix: string)
 export function resolveTtl(profile: Profile, asked: Duration | undefined): Duration {
   const ttl = asked ?? profile.defaultTtl;
   if (ttl > profile.maxTtl)
-    throw violation(profile, `a lifetime of ${formatDuration(ttl)} is asked for`, `at most ${formatDuration(profile.maxTtl)}`, 'Ask for less, and renew.');
+    throw violation(
+      profile,
+      `a lifetime of ${formatDuration(ttl)} is asked for`,
+      `at most ${formatDuration(profile.maxTtl)}`,
+      'Ask for less, and renew.',
+    );
   if (ttl < MIN_TTL)
-    throw violation(profile, `a lifetime of ${formatDuration(ttl)} is asked for`, `at least ${formatDuration(MIN_TTL)}`, 'Ask for more.');
+    throw violation(
+      profile,
+      `a lifetime of ${formatDuration(ttl)} is asked for`,
+      `at least ${formatDuration(MIN_TTL)}`,
+      'Ask for more.',
+    );
   return ttl;
 }
 
 /** Throws `profile_violation` when the key's type is not served. */
 export function checkKeyType(profile: Profile, key: PublicKey): void {
   if (profile.keyTypes.includes(key.type)) return;
-  throw violation(profile, `the key is of the type ${key.type}`, `keys are ${profile.keyTypes.join(', ')}`, 'Make a key of one of these types.');
+  throw violation(
+    profile,
+    `the key is of the type ${key.type}`,
+    `keys are ${profile.keyTypes.join(', ')}`,
+    'Make a key of one of these types.',
+  );
 }
 
 /** Throws `profile_violation` when the kinds and numbers of names do not fit, or a SPIFFE ID is of another trust domain. */
 export function checkNames(profile: Profile, names: readonly Name[], trustDomain: TrustDomain): void {
   if (names.length === 0)
-    throw violation(profile, 'no name is asked for', 'a certificate has at least one name', 'Put subjectAltName into the request, or name them beside it.');
+    throw violation(
+      profile,
+      'no name is asked for',
+      'a certificate has at least one name',
+      'Put subjectAltName into the request, or name them beside it.',
+    );
   for (const kind of NAME_KINDS) {
     const { min, max } = profile.names[kind];
     const count = names.filter((name) => name.kind === kind).length;
     if (count >= min && count <= max) continue;
     const allowed = max === 0 ? 'none' : min === max ? `exactly ${min}` : `${min} to ${max}`;
-    throw violation(profile, `${count} names of the kind ${kind} are asked for`, `${allowed} of the kind ${kind}`, 'Ask for other names, or with another profile.');
+    throw violation(
+      profile,
+      `${count} names of the kind ${kind} are asked for`,
+      `${allowed} of the kind ${kind}`,
+      'Ask for other names, or with another profile.',
+    );
   }
   for (const name of names)
     if (name.kind === 'uri' && trustDomainOf(name.value as SpiffeId) !== trustDomain)
-      throw violation(profile, `${formatNameKey(name)} is of another trust domain`, `this authority serves ${trustDomain}`, 'Ask the authority of that trust domain.');
+      throw violation(
+        profile,
+        `${formatNameKey(name)} is of another trust domain`,
+        `this authority serves ${trustDomain}`,
+        'Ask the authority of that trust domain.',
+      );
 }

@@ -10,7 +10,14 @@ export function selfCheckFault(der: Bytes, preparedTbs: Bytes, issuerKey: Public
   if (!equal(certificate.tbs.raw, preparedTbs)) return 'the signed octets are not the linted ones';
   if (!equal(certificate.signatureAlgorithm, certificate.outerSignatureAlgorithm))
     return 'the two signature algorithm identifiers differ (RFC 5280 4.1.1.2)';
-  if (!verifySignature(certificate.outerSignatureAlgorithm, certificate.tbs.raw, certificate.signature, issuerKey))
+  if (
+    !verifySignature(
+      certificate.outerSignatureAlgorithm,
+      certificate.tbs.raw,
+      certificate.signature,
+      issuerKey,
+    )
+  )
     return "the signature does not verify with the issuer's public key";
   return undefined;
 }

@@ -7,7 +7,10 @@ import { EMPTY_NAME } from '../../../x509/name.ts';
 import type { Check } from './context.ts';
 
 /** Extensions that we write, and whether critical; subjectAltName depends on the subject. */
-const CRITICALITY: ReadonlyMap<string, boolean | 'without-subject'> = new Map<string, boolean | 'without-subject'>([
+const CRITICALITY: ReadonlyMap<string, boolean | 'without-subject'> = new Map<
+  string,
+  boolean | 'without-subject'
+>([
   [OID.basicConstraints, true],
   [OID.keyUsage, true],
   [OID.nameConstraints, true],
@@ -26,7 +29,9 @@ export const areUnique: Check = ({ certificate: { extensions } }) => {
 
 export const areKnown: Check = ({ certificate: { extensions } }) => {
   const unknown = extensions.find(({ id }) => !CRITICALITY.has(id));
-  return unknown === undefined ? undefined : `${unknown.critical ? 'critical ' : ''}extension ${oidName(unknown.id)} is none that is issued here`;
+  return unknown === undefined
+    ? undefined
+    : `${unknown.critical ? 'critical ' : ''}extension ${oidName(unknown.id)} is none that is issued here`;
 };
 
 export const areReadable: Check = (_subject, { broken: [first] }) =>
@@ -37,7 +42,8 @@ export const areAsCriticalAsTheyMust: Check = ({ certificate }) => {
   for (const { id, critical } of certificate.extensions) {
     const rule = CRITICALITY.get(id);
     const expected = rule === 'without-subject' ? noSubject : rule;
-    if (expected !== undefined && critical !== expected) return `${oidName(id)} is ${critical ? '' : 'not '}critical`;
+    if (expected !== undefined && critical !== expected)
+      return `${oidName(id)} is ${critical ? '' : 'not '}critical`;
   }
   return undefined;
 };
@@ -64,13 +70,16 @@ export const extKeyUsageFitsProfile: Check = ({ profile }, { extKeyUsage }) => {
   if (profile === undefined || extKeyUsage === undefined) return undefined;
   const expected: readonly string[] = profile.extendedKeyUsage.map((purpose) => OID[purpose]);
   const same = expected.length === extKeyUsage.length && expected.every((id) => extKeyUsage.includes(id));
-  return same ? undefined : `extKeyUsage is ${extKeyUsage.map(oidName).join(', ')}, the profile ${profile.name} has ${profile.extendedKeyUsage.join(', ')}`;
+  return same
+    ? undefined
+    : `extKeyUsage is ${extKeyUsage.map(oidName).join(', ')}, the profile ${profile.name} has ${profile.extendedKeyUsage.join(', ')}`;
 };
 
 export const namesItsIssuersKey: Check = ({ certificate, issuer }, { authorityKeyIdentifier }) => {
   const selfSigned = equal(certificate.issuer, certificate.subject);
   if (authorityKeyIdentifier === undefined) {
-    if (findExtension(certificate, OID.authorityKeyIdentifier) !== undefined) return 'authorityKeyIdentifier without keyIdentifier';
+    if (findExtension(certificate, OID.authorityKeyIdentifier) !== undefined)
+      return 'authorityKeyIdentifier without keyIdentifier';
     return selfSigned ? undefined : 'authorityKeyIdentifier is missing';
   }
   const expected = issuer?.subjectKeyIdentifier;
@@ -81,18 +90,26 @@ export const namesItsIssuersKey: Check = ({ certificate, issuer }, { authorityKe
 
 export const namesItsOwnKey: Check = ({ publicKey }, { subjectKeyIdentifier }) => {
   if (subjectKeyIdentifier === undefined) return 'subjectKeyIdentifier is missing';
-  return equal(subjectKeyIdentifier, keyIdentifier(publicKey.keyBits)) ? undefined : "subjectKeyIdentifier is not the key's";
+  return equal(subjectKeyIdentifier, keyIdentifier(publicKey.keyBits))
+    ? undefined
+    : "subjectKeyIdentifier is not the key's";
 };
 
 export const saysWhereStatusIs: Check = ({ certificate }) => {
-  if (findExtension(certificate, OID.cRLDistributionPoints) === undefined) return 'cRLDistributionPoints is missing';
-  return findExtension(certificate, OID.authorityInfoAccess) === undefined ? 'authorityInfoAccess is missing' : undefined;
+  if (findExtension(certificate, OID.cRLDistributionPoints) === undefined)
+    return 'cRLDistributionPoints is missing';
+  return findExtension(certificate, OID.authorityInfoAccess) === undefined
+    ? 'authorityInfoAccess is missing'
+    : undefined;
 };
 
 export const caIsACa: Check = (_subject, { basicConstraints }) =>
   basicConstraints?.ca === true ? undefined : 'a CA without cA=TRUE (RFC 5280 6.1.4 (k))';
 
 export const caSigns: Check = (_subject, { keyUsage }) =>
-  keyUsage?.includes('keyCertSign') === true && keyUsage.includes('cRLSign') ? undefined : 'a CA without keyCertSign and cRLSign';
+  keyUsage?.includes('keyCertSign') === true && keyUsage.includes('cRLSign')
+    ? undefined
+    : 'a CA without keyCertSign and cRLSign';
 
-export const caHasASubject: Check = ({ certificate }) => (equal(certificate.subject, EMPTY_NAME) ? 'a CA without subject' : undefined);
+export const caHasASubject: Check = ({ certificate }) =>
+  equal(certificate.subject, EMPTY_NAME) ? 'a CA without subject' : undefined;

@@ -11,14 +11,18 @@ export const versionIsThree: Check = ({ certificate }) =>
 
 export const serialIsPositive: Check = ({ certificate }) => {
   const [first = 0] = certificate.serial;
-  return first & 0x80 || certificate.serial.every((octet) => octet === 0) ? `serial is ${toHex(certificate.serial)}` : undefined;
+  return first & 0x80 || certificate.serial.every((octet) => octet === 0)
+    ? `serial is ${toHex(certificate.serial)}`
+    : undefined;
 };
 
 export const serialFits: Check = ({ certificate }) =>
   certificate.serial.length > 20 ? `serial has ${certificate.serial.length} octets` : undefined;
 
 export const serialHasEntropy: Check = ({ certificate }) =>
-  certificate.serial.length < 9 ? `serial has ${certificate.serial.length} octets: no 64 random bits fit` : undefined;
+  certificate.serial.length < 9
+    ? `serial has ${certificate.serial.length} octets: no 64 random bits fit`
+    : undefined;
 
 export const signatureAlgorithmIsKnown: Check = ({ certificate }) =>
   findSignatureAlgorithm(certificate.signatureAlgorithm) === undefined
@@ -39,12 +43,16 @@ export const issuerIsTheSigner: Check = ({ certificate, issuer }) =>
     : undefined;
 
 export const validityIsAnInterval: Check = ({ certificate: { notBefore, notAfter } }) =>
-  notAfter < notBefore ? `notAfter ${formatInstant(notAfter)} is before notBefore ${formatInstant(notBefore)}` : undefined;
+  notAfter < notBefore
+    ? `notAfter ${formatInstant(notAfter)} is before notBefore ${formatInstant(notBefore)}`
+    : undefined;
 
 export const validityIsWithinIssuer: Check = ({ certificate: { notBefore, notAfter }, issuer }) => {
   if (issuer === undefined) return undefined;
-  if (notAfter > issuer.notAfter) return `notAfter ${formatInstant(notAfter)} is after the issuer's ${formatInstant(issuer.notAfter)}`;
-  if (notBefore < issuer.notBefore) return `notBefore ${formatInstant(notBefore)} is before the issuer's ${formatInstant(issuer.notBefore)}`;
+  if (notAfter > issuer.notAfter)
+    return `notAfter ${formatInstant(notAfter)} is after the issuer's ${formatInstant(issuer.notAfter)}`;
+  if (notBefore < issuer.notBefore)
+    return `notBefore ${formatInstant(notBefore)} is before the issuer's ${formatInstant(issuer.notBefore)}`;
   return undefined;
 };
 
@@ -75,9 +83,13 @@ export const keyIsTheRequested: Check = ({ certificate, publicKey }) =>
 export const keyIsStrong: Check = ({ publicKey }) => weaknessOf(publicKey);
 
 export const keyTypeFitsProfile: Check = ({ publicKey, profile }) =>
-  profile !== undefined && !profile.keyTypes.includes(publicKey.type) ? `key type ${publicKey.type} is not in the profile ${profile.name}` : undefined;
+  profile !== undefined && !profile.keyTypes.includes(publicKey.type)
+    ? `key type ${publicKey.type} is not in the profile ${profile.name}`
+    : undefined;
 
 export const keyIsNotTheIssuers: Check = ({ certificate, issuer }) =>
-  issuer !== undefined && !equal(certificate.issuer, certificate.subject) && equal(certificate.spki, issuer.spki)
+  issuer !== undefined &&
+  !equal(certificate.issuer, certificate.subject) &&
+  equal(certificate.spki, issuer.spki)
     ? "the public key is the issuer's own"
     : undefined;

@@ -32,7 +32,11 @@ const COMMON: readonly Lint[] = [
   lint('extension_criticality', 'RFC 5280 4.2.1, X509-SVID 4', extensions.areAsCriticalAsTheyMust),
   lint('authority_key_identifier', 'RFC 5280 4.2.1.1', extensions.namesItsIssuersKey),
   lint('subject_key_identifier', 'RFC 5280 4.2.1.2', extensions.namesItsOwnKey),
-  lint('name_kinds', 'RFC 5280 4.2.1.6: uniformResourceIdentifier, dNSName, iPAddress or rfc822Name', names.areOfKnownKinds),
+  lint(
+    'name_kinds',
+    'RFC 5280 4.2.1.6: uniformResourceIdentifier, dNSName, iPAddress or rfc822Name',
+    names.areOfKnownKinds,
+  ),
   lint('trust_domain', 'SPIFFE-ID 2.1: one server is one trust domain', names.urisAreOfTheTrustDomain),
 ];
 
@@ -47,7 +51,11 @@ const LEAF: readonly Lint[] = [
   lint('leaf_key_usage', 'RFC 5280 4.2.1.3, X509-SVID 4.3', extensions.leafHasKeyUsage),
   lint('leaf_key_usage_ca', 'RFC 5280 4.2.1.3, X509-SVID 4.3', extensions.leafSignsNoCertificates),
   lint('leaf_ext_key_usage', 'RFC 5280 4.2.1.12, BR 7.1.2.7.10', extensions.leafHasExtKeyUsage),
-  lint('ext_key_usage_profile', 'the profile’s extendedKeyUsage, X509-SVID 4.4', extensions.extKeyUsageFitsProfile),
+  lint(
+    'ext_key_usage_profile',
+    'the profile’s extendedKeyUsage, X509-SVID 4.4',
+    extensions.extKeyUsageFitsProfile,
+  ),
   lint('names_present', 'RFC 5280 4.2.1.6, X509-SVID 2', names.areThere),
   lint('dns_names', 'RFC 5280 4.2.1.6, RFC 1123, RFC 5890', names.hostNamesAreProper),
   lint('spiffe_ids', 'SPIFFE-ID 2', names.urisAreSpiffeIds),
@@ -59,7 +67,11 @@ const LEAF: readonly Lint[] = [
 /** What holds for leaves that this authority issues, on top of the rules for everybody's. */
 const LEAF_HERE: readonly Lint[] = [
   ...LEAF,
-  lint('status_urls', 'every leaf says where its CRL, OCSP responder and issuer certificate are', extensions.saysWhereStatusIs),
+  lint(
+    'status_urls',
+    'every leaf says where its CRL, OCSP responder and issuer certificate are',
+    extensions.saysWhereStatusIs,
+  ),
 ];
 
 const CA: readonly Lint[] = [
@@ -67,7 +79,11 @@ const CA: readonly Lint[] = [
   lint('ca_basic_constraints', 'RFC 5280 4.2.1.9', extensions.caIsACa),
   lint('ca_key_usage', 'RFC 5280 4.2.1.3', extensions.caSigns),
   lint('ca_subject', 'RFC 5280 4.1.2.6', extensions.caHasASubject),
-  lint('ca_trust_domain', 'X509-SVID 3.2: a signing certificate’s ID has no path', names.caUrisAreTrustDomains),
+  lint(
+    'ca_trust_domain',
+    'X509-SVID 3.2: a signing certificate’s ID has no path',
+    names.caUrisAreTrustDomains,
+  ),
 ];
 
 export interface Finding {

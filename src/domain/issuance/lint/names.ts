@@ -7,7 +7,9 @@ import { spiffeIdFault, trustDomainFault } from '../../identity/spiffe-id.ts';
 import type { Check } from './context.ts';
 
 export const areThere: Check = (_subject, { subjectAltName }) =>
-  subjectAltName === undefined || subjectAltName.length === 0 ? 'subjectAltName is missing or empty' : undefined;
+  subjectAltName === undefined || subjectAltName.length === 0
+    ? 'subjectAltName is missing or empty'
+    : undefined;
 
 export const areOfKnownKinds: Check = (_subject, { subjectAltName = [] }) => {
   const other = subjectAltName.find(({ kind }) => kind === 'other');
@@ -51,8 +53,12 @@ export const atMostOneUri: Check = (_subject, { subjectAltName = [] }) => {
 export const urisAreOfTheTrustDomain: Check = ({ trustDomain }, { subjectAltName = [] }) => {
   if (trustDomain === undefined) return undefined;
   const own = `spiffe://${trustDomain}`;
-  const foreign = subjectAltName.find(({ kind, value }) => kind === 'uri' && value !== own && !value.startsWith(`${own}/`));
-  return foreign?.kind === 'uri' ? `URI ${foreign.value} is not of the trust domain ${trustDomain}` : undefined;
+  const foreign = subjectAltName.find(
+    ({ kind, value }) => kind === 'uri' && value !== own && !value.startsWith(`${own}/`),
+  );
+  return foreign?.kind === 'uri'
+    ? `URI ${foreign.value} is not of the trust domain ${trustDomain}`
+    : undefined;
 };
 
 export const countsFitProfile: Check = ({ profile }, { subjectAltName = [] }) => {
@@ -60,13 +66,18 @@ export const countsFitProfile: Check = ({ profile }, { subjectAltName = [] }) =>
   for (const kind of NAME_KINDS) {
     const count = subjectAltName.filter((name) => name.kind === kind).length;
     const { min, max } = profile.names[kind];
-    if (count < min || count > max) return `${count} names of the kind ${kind}, the profile ${profile.name} has ${min} to ${max}`;
+    if (count < min || count > max)
+      return `${count} names of the kind ${kind}, the profile ${profile.name} has ${min} to ${max}`;
   }
   return undefined;
 };
 
 export const commonNameIsAmongThem: Check = ({ certificate }, { subjectAltName = [] }) => {
   const values = subjectAltName.flatMap((name) => (name.kind === 'other' ? [] : [name.value]));
-  const stray = readName(certificate.subject).find(({ type, value }) => type === OID.commonName && !values.includes(value));
-  return stray === undefined ? undefined : `commonName ${JSON.stringify(stray.value.slice(0, 80))} is not among the names`;
+  const stray = readName(certificate.subject).find(
+    ({ type, value }) => type === OID.commonName && !values.includes(value),
+  );
+  return stray === undefined
+    ? undefined
+    : `commonName ${JSON.stringify(stray.value.slice(0, 80))} is not among the names`;
 };
