@@ -1,0 +1,45 @@
+/** Pieces that several resources share. Every schema has its words: they become openapi.yaml. */
+import { z } from 'zod';
+
+export const Time = z.iso.datetime().describe('RFC 3339 in UTC, e.g. 2026-01-31T00:00:00Z');
+export const Ttl = z.string().max(40).describe('A lifetime: 90d, 12h, 1h30m, 45s');
+export const Pem = z.string().max(65536).describe('PEM text (RFC 7468)');
+export const ObjectName = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9._-]{0,62}$/)
+  .describe('Lower-case letters, digits, dots, dashes and underscores');
+export const Serial = z
+  .string()
+  .regex(/^[0-9a-f]{2,40}$/)
+  .describe('Serial number, lower-case hexadecimal');
+
+const nameList = (what: string): z.ZodOptional<z.ZodArray<z.ZodString>> => z.array(z.string().max(2100)).max(100).optional().describe(what);
+
+export const NameLists = z
+  .strictObject({
+    uri: nameList('SPIFFE IDs'),
+    dns: nameList('DNS names'),
+    ip: nameList('IP addresses'),
+    email: nameList('e-mail addresses'),
+  })
+  .describe('Names by kind (RFC 5280 4.2.1.6)');
+
+export const Limit = z.coerce.number().int().min(1).max(500).default(100).describe('How many at most');
+export const Cursor = z.string().max(400).optional().describe('Opaque: the `cursor` of the page before');
+
+/** RFC 9457, with what a caller needs to act: a stable code, the rule, the fix. */
+export const Problem = z
+  .object({
+    type: z.string().describe('URL of the page about this code'),
+    title: z.string(),
+    status: z.int(),
+    code: z.string().describe('Stable: scripts switch on it'),
+    detail: z.string().describe('The cause, with the offending value'),
+    rule: z.string().optional().describe('The rule that was broken'),
+    fix: z.string().optional().describe('What to do about it'),
+    errors: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
+    decision: z.unknown().optional().describe('For refusals by grant: the explanation'),
+    requestId: z.string(),
+  })
+  .describe('A problem (RFC 9457)');
+export type Problem = z.infer<typeof Problem>;

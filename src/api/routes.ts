@@ -1,0 +1,70 @@
+/**
+ * The route table of /api/v1: what openapi.yaml is generated from, what requests are validated by, and what says for
+ * every route who may call it. Handlers are looked up by operation, so a route without a rule does not exist.
+ */
+import { z } from 'zod';
+import { AuditHeadResource, AuditList, AuditQuery } from './audit.ts';
+import { IssuerList, IssuerResource, ProfileList, ProfileResource, RootList, RootResource, ServerInfo } from './authority.ts';
+import {
+  CertificateDetail,
+  CertificateList,
+  CertificateQuery,
+  GeneratedCertificate,
+  GenerateRequest,
+  IssuedCertificate,
+  RenewRequest,
+  SignRequest,
+} from './certificates.ts';
+import { ObjectName, Serial } from './common.ts';
+import { Explanation, ExplainRequest, GrantList, GrantRequest, GrantResource } from './grants.ts';
+
+/**
+ * `public`: anybody. `authenticated`: any principal; the handler decides the rest through grants. `read-everything`,
+ * `admin-everything`: principals whose grant gives the verb on every issuer, profile and name.
+ */
+export type RouteRule = 'public' | 'authenticated' | 'read-everything' | 'admin-everything';
+
+export interface Route {
+  readonly method: 'get' | 'post' | 'delete';
+  /** As OpenAPI writes it: `/api/v1/certificates/{serial}`. */
+  readonly path: string;
+  readonly rule: RouteRule;
+  readonly summary: string;
+  readonly params?: z.ZodObject;
+  readonly query?: z.ZodObject;
+  readonly body?: z.ZodType;
+  readonly status: 200 | 201 | 204;
+  readonly response?: z.ZodType;
+  /** Media type of a response that is not JSON. */
+  readonly media?: string;
+  /** Takes an Idempotency-Key. */
+  readonly idempotent?: true;
+}
+
+const byName = z.strictObject({ name: ObjectName });
+const bySerial = z.strictObject({ serial: Serial });
+
+export const ROUTES = {
+  signCertificate: { method: 'post', path: '/api/v1/certificates', rule: 'authenticated', summary: 'Sign a certificate request', body: SignRequest, status: 201, response: IssuedCertificate, idempotent: true },
+  generateCertificate: { method: 'post', path: '/api/v1/certificates/generate', rule: 'authenticated', summary: 'Issue a certificate with a key made here', body: GenerateRequest, status: 201, response: GeneratedCertificate, idempotent: true },
+  renewCertificate: { method: 'post', path: '/api/v1/certificates/{serial}/renew', rule: 'authenticated', summary: 'Renew a certificate', params: bySerial, body: RenewRequest, status: 201, response: IssuedCertificate, idempotent: true },
+  listCertificates: { method: 'get', path: '/api/v1/certificates', rule: 'authenticated', summary: 'List and search certificates', query: CertificateQuery, status: 200, response: CertificateList },
+  showCertificate: { method: 'get', path: '/api/v1/certificates/{serial}', rule: 'authenticated', summary: 'Show a certificate', params: bySerial, status: 200, response: CertificateDetail },
+  listIssuers: { method: 'get', path: '/api/v1/issuers', rule: 'authenticated', summary: 'List issuers with their generations', status: 200, response: IssuerList },
+  showIssuer: { method: 'get', path: '/api/v1/issuers/{name}', rule: 'authenticated', summary: 'Show an issuer', params: byName, status: 200, response: IssuerResource },
+  listRoots: { method: 'get', path: '/api/v1/roots', rule: 'authenticated', summary: 'List roots', status: 200, response: RootList },
+  showRoot: { method: 'get', path: '/api/v1/roots/{name}', rule: 'authenticated', summary: 'Show a root', params: byName, status: 200, response: RootResource },
+  listProfiles: { method: 'get', path: '/api/v1/profiles', rule: 'authenticated', summary: 'List profiles', status: 200, response: ProfileList },
+  showProfile: { method: 'get', path: '/api/v1/profiles/{name}', rule: 'authenticated', summary: 'Show a profile', params: byName, status: 200, response: ProfileResource },
+  listGrants: { method: 'get', path: '/api/v1/grants', rule: 'read-everything', summary: 'List grants', status: 200, response: GrantList },
+  showGrant: { method: 'get', path: '/api/v1/grants/{name}', rule: 'read-everything', summary: 'Show a grant', params: z.strictObject({ name: z.string().max(80) }), status: 200, response: GrantResource },
+  createGrant: { method: 'post', path: '/api/v1/grants', rule: 'authenticated', summary: 'Create a grant; nobody can grant more than they hold', body: GrantRequest, status: 201, response: GrantResource },
+  deleteGrant: { method: 'delete', path: '/api/v1/grants/{name}', rule: 'authenticated', summary: 'Delete a grant that was made through the API', params: z.strictObject({ name: z.string().max(80) }), status: 204 },
+  explainGrant: { method: 'post', path: '/api/v1/grants/explain', rule: 'authenticated', summary: 'Explain how a request would be decided', body: ExplainRequest, status: 200, response: Explanation },
+  listAudit: { method: 'get', path: '/api/v1/audit', rule: 'read-everything', summary: 'Read the audit log', query: AuditQuery, status: 200, response: AuditList },
+  exportAudit: { method: 'get', path: '/api/v1/audit/export', rule: 'read-everything', summary: 'Export the audit log with its signed heads', status: 200, media: 'application/x-ndjson' },
+  signAuditHead: { method: 'post', path: '/api/v1/audit/head', rule: 'read-everything', summary: 'Sign a head of the audit log now', status: 200, response: AuditHeadResource },
+  showServer: { method: 'get', path: '/api/v1/server', rule: 'authenticated', summary: 'What runs, and who you are', status: 200, response: ServerInfo },
+} as const satisfies Record<string, Route>;
+
+export type Operation = keyof typeof ROUTES;
