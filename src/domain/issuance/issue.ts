@@ -34,6 +34,7 @@ import type {
   Ledger,
   StoredCertificate,
 } from './ports.ts';
+import type { PublicKey } from '../../x509/public-key.ts';
 import { type Proof, provePossession, resolveNames } from './possession.ts';
 import { prepareLeaf } from './prepare.ts';
 import { checkKeyType, checkNames, type Profile, resolveTtl } from './profile.ts';
@@ -71,8 +72,8 @@ export interface IssuancePorts {
   readonly issuers: IssuerDirectory;
   readonly signer: LeafSigner;
   readonly ledger: Ledger;
-  /** Throws `clock_went_back` while the clock cannot be believed (see `domain/issuance/clock-guard.ts`). */
-  readonly guardClock: () => void;
+  /** Throws `clock_went_back` or `audit_unavailable` while nothing may be signed. */
+  readonly guard: () => void;
 }
 
 /** Facts that become known on the way; a refusal is audited with as many of them as there were. */
@@ -101,7 +102,7 @@ export async function issue(ports: IssuancePorts, request: IssuanceRequest): Pro
 async function run(ports: IssuancePorts, request: IssuanceRequest, progress: Progress): Promise<Issuance> {
   const { ledger, clock, trustDomain } = ports;
   const { principal, renews } = request;
-  ports.guardClock();
+  ports.guard();
   const profile = findProfile(ports, request.profile);
   const issuer = findIssuer(ports, request.issuer ?? renews?.issuer, profile);
   progress.issuer = issuer.policy.name;
@@ -109,12 +110,7 @@ async function run(ports: IssuancePorts, request: IssuanceRequest, progress: Pro
 
   // 2 proof of possession
   const possession = provePossession(request.proof);
-  if (ledger.isKeyBlocked(toHex(possession.publicKey.fingerprint)))
-    throw new ChanceryError('blocked_key', {
-      message: `the public key ${toHex(possession.publicKey.fingerprint)} is on the block list`,
-      rule: 'a key that was compromised is never certified again',
-      fix: 'Make a new key.',
-    });
+  if (possession.publicKey !== undefined) checkKey(ports, profile, possession.publicKey);
   const names = resolveNames(
     possession,
     renews?.names ?? request.names,
@@ -123,7 +119,6 @@ async function run(ports: IssuancePorts, request: IssuanceRequest, progress: Pro
   progress.names = names;
 
   // 3 authorize
-  checkKeyType(profile, possession.publicKey);
   checkNames(profile, names, trustDomain);
   const ttl = resolveTtl(profile, request.ttl ?? (renews && Math.min(renewedTtl(renews), profile.maxTtl)));
   const ask: Ask = {
@@ -134,9 +129,9 @@ async function run(ports: IssuancePorts, request: IssuanceRequest, progress: Pro
     names,
     ttl,
   };
-  const rule =
-    (renews && selfRenewalRule(principal, renews, ttl)) ?? authorize(ports.grants(), ask, trustDomain);
+  const rule = (renews && selfRenewalRule(principal, renews, ttl)) ?? authorize(ports.grants(), ask, trustDomain);
   progress.rule = rule;
+  const publicKey = possession.publicKey ?? (await makeKey(ports, profile, request.proof));
 
   // 4 prepare and lint
   const { generation } = issuer;
@@ -147,7 +142,7 @@ async function run(ports: IssuancePorts, request: IssuanceRequest, progress: Pro
     profile,
     generation,
     names,
-    publicKey: possession.publicKey,
+    publicKey,
     ttl,
     trustDomain,
     urls: ports.urls,
@@ -178,7 +173,7 @@ async function run(ports: IssuancePorts, request: IssuanceRequest, progress: Pro
     notAfter,
     issuedAt: now,
     shard,
-    keyFingerprint: toHex(possession.publicKey.fingerprint),
+    keyFingerprint: toHex(publicKey.fingerprint),
     fingerprint: certificateFingerprint(der),
     renews: renews?.serial ?? null,
     der,
@@ -209,6 +204,25 @@ function refuseDeadRenewal({ serial, revokedAt, notAfter }: StoredCertificate, n
     rule: 'only a certificate that is valid is renewed',
     fix: 'Ask for a new certificate.',
   });
+}
+
+/** Throws `profile_violation` or `blocked_key`. */
+function checkKey({ ledger }: IssuancePorts, profile: Profile, publicKey: PublicKey): void {
+  checkKeyType(profile, publicKey);
+  const fingerprint = toHex(publicKey.fingerprint);
+  if (!ledger.isKeyBlocked(fingerprint)) return;
+  throw new ChanceryError('blocked_key', {
+    message: `the public key ${fingerprint} is on the block list`,
+    rule: 'a key that was compromised is never certified again',
+    fix: 'Make a new key.',
+  });
+}
+
+async function makeKey(ports: IssuancePorts, profile: Profile, proof: Proof): Promise<PublicKey> {
+  if (!('makeHere' in proof)) throw new ChanceryError('internal', 'a certificate request without a public key');
+  const publicKey = await proof.makeHere();
+  checkKey(ports, profile, publicKey);
+  return publicKey;
 }
 
 const renewedTtl = ({ issuedAt, notAfter }: StoredCertificate): Duration =>
@@ -316,7 +330,7 @@ const issuedDetails = (record: CertificateRecord, proof: Proof): { readonly [key
   notBefore: formatInstant(record.notBefore),
   notAfter: formatInstant(record.notAfter),
   key: record.keyFingerprint,
-  keyMade: 'madeHere' in proof ? 'here' : 'by the caller',
+  keyMade: 'makeHere' in proof ? 'here' : 'by the caller',
   ...(record.renews === null ? {} : { renews: record.renews }),
 });
 

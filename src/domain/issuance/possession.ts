@@ -7,18 +7,19 @@ import { OID } from '../../x509/oids.ts';
 import type { PublicKey } from '../../x509/public-key.ts';
 import { type Name, parseGeneralNames, parseName, sameNames } from '../identity/names.ts';
 
-/** A CSR, or a key that this process made and whose possession needs no proof. */
-export type Proof = { readonly csr: Bytes } | { readonly madeHere: PublicKey };
+/** A CSR, or a key that is made here, whose possession needs no proof; it is made only for who may have it. */
+export type Proof = { readonly csr: Bytes } | { readonly makeHere: () => Promise<PublicKey> };
 
 export interface Possession {
-  readonly publicKey: PublicKey;
+  /** Absent for a key that is made here, after the request was authorized. */
+  readonly publicKey?: PublicKey;
   /** Names in the CSR: to be compared or asked for, never copied. Empty for a key made here. */
   readonly names: readonly Name[];
 }
 
 /** Throws `malformed_csr`, `weak_key`, `proof_of_possession_failed`, `csr_asks_for_more` or `invalid_name`. */
 export function provePossession(proof: Proof): Possession {
-  if ('madeHere' in proof) return { publicKey: proof.madeHere, names: [] };
+  if ('makeHere' in proof) return { names: [] };
   const request = readCertificationRequest(proof.csr);
   if (!provesPossession(request))
     throw new ChanceryError('proof_of_possession_failed', {
