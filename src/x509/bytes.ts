@@ -29,6 +29,11 @@ export function fromAscii(text: string): Bytes {
     fix: 'Write an internationalised name as A-labels (xn--…).',
   });
 }
+/** `undefined` when the text is not exactly what `toBase64` writes (RFC 4648 section 4, with padding). */
+export function fromBase64(text: string): Bytes | undefined {
+  const bytes = Buffer.from(text, 'base64');
+  return bytes.toString('base64') === text ? bytes : undefined;
+}
 export const fromBase64Url = (text: string): Bytes => Buffer.from(text, 'base64url');
 /** `undefined` when the text is not an even number of hexadecimal digits. */
 export function fromHex(text: string): Bytes | undefined {

@@ -1,6 +1,7 @@
 import type { Instant } from '../../base/clock.ts';
 import type { AuditEntry } from './entry.ts';
 import type { AuditHead } from './head.ts';
+import type { PreparedHead } from './heads.ts';
 
 /** Reading the log of record, and keeping its signed heads. Entries are written by the Ledger, with what they are about. */
 export interface AuditLog {
@@ -14,7 +15,28 @@ export interface AuditLog {
   addHead(head: AuditHead): Promise<void>;
 }
 
-/** Signs heads and nothing else. */
+/** Signs heads and nothing else: it takes no octets, only a `PreparedHead` (see `heads.ts`). */
 export interface HeadSigner {
-  sign(unsigned: { readonly sequence: number; readonly hash: string; readonly time: Instant }): AuditHead;
+  /** `prepared.signed(keyId, signature over prepared.redeem(keyId))`, keyId being the SHA-256 of the public key. */
+  sign(prepared: PreparedHead): AuditHead;
+}
+
+/** A place outside the database that gets a copy of every entry and head. */
+export interface AuditSink {
+  /** For messages, e.g. the path. */
+  readonly name: string;
+  /** A required sink must accept an entry before its caller is answered. */
+  readonly required: boolean;
+  /**
+   * Copies every entry up to this sequence number that was not copied yet, and the heads that are there. Returns when
+   * the sink has accepted them; throws `audit_unavailable` at once when it does not (a required sink), or logs it and
+   * tries again with the next call (any other). Never waits for a reader.
+   */
+  ship(upTo: number): void;
+  /**
+   * Throws `audit_unavailable` while a required sink still refuses what it was given before; tries it again first.
+   * Asked before anything is signed: so a dead sink refuses requests instead of leaving certificates nobody received.
+   */
+  check(): void;
+  close(): void;
 }

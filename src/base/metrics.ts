@@ -1,0 +1,22 @@
+import type { Instant } from './clock.ts';
+import type { ErrorCode } from './errors.ts';
+
+/** What every room may count. Labels come from closed lists or the configuration: never a serial, a name or an address. */
+export interface Metrics {
+  certificateIssued(issuer: string, profile: string, door: string): void;
+  refused(code: ErrorCode): void;
+  /** `route` is the template (`/api/v1/certificates/:serial`), `seconds` the time until the answer was sent. */
+  httpRequest(route: string, method: string, status: number, seconds: number): void;
+  /** The Prometheus text format 0.0.4 and its media type. */
+  render(): Promise<{ readonly contentType: string; readonly body: string }>;
+}
+
+/** Facts that are looked up when somebody scrapes. */
+export interface MetricSources {
+  /** notAfter of each issuer's generation. */
+  issuerNotAfter(): Iterable<{ readonly generation: string; readonly notAfter: Instant }>;
+  /** Seconds until the first live certificate expires if the server stays down; `undefined` when none lives. */
+  headroomSeconds(): number | undefined;
+  auditSequence(): number;
+  storeHealthy(): boolean;
+}
