@@ -13,10 +13,10 @@
  * A crash before 7 leaves nothing: no record, no answer. A crash between 7 and 8 leaves a recorded certificate that
  * nobody got; with its Idempotency-Key the caller gets it then.
  */
-import { ChanceryError, isChanceryError } from '../../base/errors.ts';
-import { type Clock, type Duration, formatInstant, type Instant } from '../../base/clock.ts';
+import { ChanceryError, type ErrorCode, isChanceryError } from '../../base/errors.ts';
+import { type Clock, type Duration, formatInstant } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
-import { type Bytes, toHex } from '../../x509/bytes.ts';
+import { type Bytes, equal, toHex } from '../../x509/bytes.ts';
 import { assembleCertificate, certificateFingerprint, formatSerial } from '../../x509/certificate.ts';
 import { signatureAlgorithmFor } from '../../x509/signature.ts';
 import type { AuditDraft, AuditEvent, Json, Outcome } from '../audit/entry.ts';
@@ -37,8 +37,9 @@ import type {
 import type { PublicKey } from '../../x509/public-key.ts';
 import { type Proof, provePossession, resolveNames } from './possession.ts';
 import { prepareLeaf } from './prepare.ts';
+import type { PreparedCertificate } from './prepared.ts';
 import { checkKeyType, checkNames, type Profile, resolveTtl } from './profile.ts';
-import { selfRenewalRule } from './renewal-rule.ts';
+import { checkRenewal, selfRenewalRule, servedTtl } from './renewal-rule.ts';
 import { selfCheckFault } from './self-check.ts';
 import { newSerial } from './serial.ts';
 
@@ -83,13 +84,19 @@ interface Progress {
   rule?: string;
 }
 
+/** Without a log there is nothing to write to; what a self-check found is in it already. */
+const AUDITED_ELSEWHERE: ReadonlySet<ErrorCode> = new Set([
+  'store_unavailable',
+  'audit_unavailable',
+  'self_check_failed',
+]);
+
 export async function issue(ports: IssuancePorts, request: IssuanceRequest): Promise<Issuance> {
   const progress: Progress = {};
   try {
     return await run(ports, request, progress);
   } catch (error) {
-    if (!isChanceryError(error) || error.code === 'store_unavailable' || error.code === 'audit_unavailable')
-      throw error;
+    if (!isChanceryError(error) || AUDITED_ELSEWHERE.has(error.code)) throw error;
     await ports.ledger.record({
       audit: [
         draft(ports, request, 'certificate.refused', 'refused', refusalDetails(request, progress, error)),
@@ -106,7 +113,7 @@ async function run(ports: IssuancePorts, request: IssuanceRequest, progress: Pro
   const profile = findProfile(ports, request.profile);
   const issuer = findIssuer(ports, request.issuer ?? renews?.issuer, profile);
   progress.issuer = issuer.policy.name;
-  if (renews !== undefined) refuseDeadRenewal(renews, clock.now());
+  if (renews !== undefined) checkRenewal(renews, issuer.policy.name, profile.name, clock.now());
 
   // 2 proof of possession
   const possession = provePossession(request.proof);
@@ -120,7 +127,7 @@ async function run(ports: IssuancePorts, request: IssuanceRequest, progress: Pro
 
   // 3 authorize
   checkNames(profile, names, trustDomain);
-  const ttl = resolveTtl(profile, request.ttl ?? (renews && Math.min(renewedTtl(renews), profile.maxTtl)));
+  const ttl = resolveTtl(profile, request.ttl ?? (renews && Math.min(servedTtl(renews), profile.maxTtl)));
   const ask: Ask = {
     principalIds: principalIds(principal),
     verb: renews === undefined ? 'issue' : 'renew',
@@ -129,12 +136,13 @@ async function run(ports: IssuancePorts, request: IssuanceRequest, progress: Pro
     names,
     ttl,
   };
-  const rule = (renews && selfRenewalRule(principal, renews, ttl)) ?? authorize(ports.grants(), ask, trustDomain);
+  const rule =
+    (renews && selfRenewalRule(principal, renews, ttl)) ?? authorize(ports.grants(), ask, trustDomain);
   progress.rule = rule;
   const publicKey = possession.publicKey ?? (await makeKey(ports, profile, request.proof));
 
   // 4 prepare and lint
-  const { generation } = issuer;
+  const { generation } = findIssuer(ports, issuer.policy.name, profile); // again: making a key can take seconds
   const now = clock.now();
   const serial = newSerial(ports.random);
   const { prepared, notBefore, notAfter, shard } = prepareLeaf({
@@ -150,6 +158,7 @@ async function run(ports: IssuancePorts, request: IssuanceRequest, progress: Pro
   });
 
   // 5 sign
+  refuseOtherKey(ports.signer.spki(generation), generation);
   const { tbs, signature } = ports.signer.sign(prepared);
   const der = assembleCertificate(
     tbs,
@@ -158,7 +167,7 @@ async function run(ports: IssuancePorts, request: IssuanceRequest, progress: Pro
   );
 
   // 6 self-check
-  await discardIfFaulty(ports, request, progress, generation, der, tbs);
+  await discardIfFaulty(ports, request, progress, prepared, der);
 
   // 7 record
   const record: CertificateRecord = {
@@ -193,17 +202,9 @@ async function run(ports: IssuancePorts, request: IssuanceRequest, progress: Pro
   });
 
   // 8 answer: the caller's, from here on
-  return result.kind === 'recorded' ? { kind: 'issued', record, generation } : result;
-}
-
-function refuseDeadRenewal({ serial, revokedAt, notAfter }: StoredCertificate, now: Instant): void {
-  if (revokedAt === null && notAfter >= now) return;
-  const revoked = revokedAt !== null;
-  throw new ChanceryError(revoked ? 'certificate_revoked' : 'certificate_expired', {
-    message: `the certificate ${serial} ${revoked ? `was revoked at ${formatInstant(revokedAt)}` : `expired at ${formatInstant(notAfter)}`}`,
-    rule: 'only a certificate that is valid is renewed',
-    fix: 'Ask for a new certificate.',
-  });
+  if (result.kind === 'recorded') return { kind: 'issued', record, generation };
+  await auditDiscarded(ports, request, progress, generation.id, 'another request won the Idempotency-Key');
+  return result;
 }
 
 /** Throws `profile_violation` or `blocked_key`. */
@@ -219,14 +220,12 @@ function checkKey({ ledger }: IssuancePorts, profile: Profile, publicKey: Public
 }
 
 async function makeKey(ports: IssuancePorts, profile: Profile, proof: Proof): Promise<PublicKey> {
-  if (!('makeHere' in proof)) throw new ChanceryError('internal', 'a certificate request without a public key');
+  if (!('makeHere' in proof))
+    throw new ChanceryError('internal', 'a certificate request without a public key');
   const publicKey = await proof.makeHere();
   checkKey(ports, profile, publicKey);
   return publicKey;
 }
-
-const renewedTtl = ({ issuedAt, notAfter }: StoredCertificate): Duration =>
-  Math.ceil((notAfter - issuedAt) / 1000) * 1000;
 
 function findProfile({ profiles }: IssuancePorts, name: string): Profile {
   const profile = profiles.get(name);
@@ -274,30 +273,46 @@ function findIssuer({ issuers }: IssuancePorts, asked: string | undefined, profi
   });
 }
 
+/** The self-check would find it too, but then the wrong key had signed already. */
+function refuseOtherKey(spki: Bytes, { id, certificate }: Generation): void {
+  if (equal(spki, certificate.spki)) return;
+  throw new ChanceryError('issuer_stopped', {
+    message: `the key backend would sign with another key than that of the certificate of ${id}`,
+    rule: 'an issuer signs with the key that its certificate names',
+    fix: 'Tell an operator: the key backend of this issuer needs a look.',
+  });
+}
+
 async function discardIfFaulty(
   ports: IssuancePorts,
   request: IssuanceRequest,
   progress: Progress,
-  generation: Generation,
+  prepared: PreparedCertificate,
   der: Bytes,
-  tbs: Bytes,
 ): Promise<void> {
-  const fault = selfCheckFault(der, tbs, generation.publicKey);
+  const { generation } = prepared;
+  const fault = selfCheckFault(der, prepared, generation.publicKey);
   if (fault === undefined) return;
   await ports.issuers.stop(generation.id, fault);
-  await ports.ledger.record({
-    audit: [
-      draft(ports, request, 'certificate.discarded', 'failed', {
-        ...progressDetails(request, progress),
-        generation: generation.id,
-        reason: fault,
-      }),
-    ],
-  });
+  await auditDiscarded(ports, request, progress, generation.id, fault);
   throw new ChanceryError('self_check_failed', {
     message: `the certificate was signed and discarded: ${fault}; ${generation.id} is stopped`,
     rule: 'signed octets are the linted ones and verify',
     fix: 'Tell an operator: the key backend of this issuer needs a look.',
+  });
+}
+
+/** Every use of an issuer's key is in the log, also where nobody gets what it signed. */
+async function auditDiscarded(
+  ports: IssuancePorts,
+  request: IssuanceRequest,
+  progress: Progress,
+  generation: string,
+  reason: string,
+): Promise<void> {
+  const details = { ...progressDetails(request, progress), generation, reason };
+  await ports.ledger.record({
+    audit: [draft(ports, request, 'certificate.discarded', 'failed', details)],
   });
 }
 

@@ -73,6 +73,8 @@ export interface Ledger {
 
 /** Signs leaves and nothing else: it takes no octets, only a `PreparedCertificate`. */
 export interface LeafSigner {
+  /** DER of the SubjectPublicKeyInfo whose private half would sign for this generation, as the key backend knows it. */
+  spki(generation: Generation): Bytes;
   sign(prepared: PreparedCertificate): { readonly tbs: Bytes; readonly signature: Bytes };
 }
 

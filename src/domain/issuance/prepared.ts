@@ -1,6 +1,6 @@
 /** What was authorized, assembled and linted, and may be signed: once. Boulder calls it an issuance token. */
 import { ChanceryError } from '../../base/errors.ts';
-import type { Bytes } from '../../x509/bytes.ts';
+import { type Bytes, concat, equal } from '../../x509/bytes.ts';
 import { readTbsCertificate } from '../../x509/certificate.ts';
 import type { Generation } from './issuer.ts';
 import { lintCertificate, type LintContext } from './lint/index.ts';
@@ -30,10 +30,15 @@ export class PreparedCertificate {
     return new PreparedCertificate(tbs, generation);
   }
 
-  /** The octets to be signed. A second call throws: nothing is signed twice. */
+  /** The octets to be signed, in a copy that the signer may keep. A second call throws: nothing is signed twice. */
   redeem(): Bytes {
     if (this.#redeemed) throw new ChanceryError('internal', 'a prepared certificate was redeemed twice');
     this.#redeemed = true;
-    return this.#tbs;
+    return concat([this.#tbs]);
+  }
+
+  /** Whether these are the octets that passed the lints. */
+  isLinted(tbs: Bytes): boolean {
+    return equal(tbs, this.#tbs);
   }
 }
