@@ -1,0 +1,1 @@
+export function renderReference(): string { throw new Error('not yet'); }

@@ -1,0 +1,21 @@
+/** What every key backend offers: keys that are made here, never leave, and sign. */
+import type { Bytes } from '../x509/bytes.ts';
+import type { KeyAlgorithm } from '../x509/key-pair.ts';
+import type { PublicKey } from '../x509/public-key.ts';
+
+/** A key that signs. The programs wrap it in the six signers; nothing else holds one. */
+export interface SigningKey {
+  readonly id: string;
+  readonly publicKey: PublicKey;
+  /** The signature over `message` with the one algorithm of the key's type. Synchronous. */
+  sign(message: Bytes): Bytes;
+}
+
+export interface SigningKeys {
+  /** Makes a key; it is durable once the promise resolves. Throws `already_exists`: no key is ever overwritten. */
+  generate(id: string, algorithm: KeyAlgorithm): Promise<SigningKey>;
+  /** The key of that id, from memory after the first time. Throws `not_found`, `damaged_key` or `unsafe_files`. */
+  open(id: string): SigningKey;
+  /** Ids of all keys, sorted. */
+  list(): readonly string[];
+}
