@@ -35,12 +35,22 @@ export function dnsNameFault(name: string): string | undefined {
   return undefined;
 }
 
+/** `toLowerCase` would turn letters beyond ASCII, as the Kelvin sign, into others. */
+export const toLowerAscii = (text: string): string => text.replace(/[A-Z]/g, (char) => char.toLowerCase());
+
+/** What is wrong with an e-mail address whose host is in lower case. */
+export function emailFault(address: string): string | undefined {
+  if (!EMAIL.test(address)) return 'it is not local-part@host';
+  const host = address.slice(address.lastIndexOf('@') + 1);
+  return host.startsWith('*') ? 'its host is a wildcard' : dnsNameFault(host);
+}
+
 const EMAIL = /^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-z0-9.-]{1,253}$/;
 
 export function parseName(kind: NameKind, text: string): Name {
   switch (kind) {
     case 'dns': {
-      const value = text.replace(/[A-Z]/g, (char) => char.toLowerCase());
+      const value = toLowerAscii(text);
       const fault = dnsNameFault(value);
       if (fault !== undefined)
         throw invalid(kind, text, fault, 'RFC 5280 4.2.1.6: host names as in RFC 1123; A-labels for others');
@@ -61,9 +71,9 @@ export function parseName(kind: NameKind, text: string): Name {
       return { kind, value: parseSpiffeId(text) };
     case 'email': {
       const at = text.lastIndexOf('@');
-      const value = `${text.slice(0, at)}@${text.slice(at + 1).toLowerCase()}`;
-      if (at < 1 || !EMAIL.test(value) || dnsNameFault(value.slice(at + 1)) !== undefined)
-        throw invalid(kind, text, 'it is not local-part@host', 'RFC 5280 4.2.1.6: rfc822Name in ASCII');
+      const value = `${text.slice(0, at)}@${toLowerAscii(text.slice(at + 1))}`;
+      const fault = at < 1 ? 'it is not local-part@host' : emailFault(value);
+      if (fault !== undefined) throw invalid(kind, text, fault, 'RFC 5280 4.2.1.6: rfc822Name in ASCII');
       return { kind, value };
     }
   }

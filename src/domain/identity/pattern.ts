@@ -7,7 +7,7 @@
 import { ChanceryError } from '../../base/errors.ts';
 import { type IpRange, ipInRange, parseIp, parseIpRange, rangeInRange } from '../../x509/ip.ts';
 import type { Name } from './names.ts';
-import { dnsNameFault } from './names.ts';
+import { dnsNameFault, toLowerAscii } from './names.ts';
 import { spiffeIdFault } from './spiffe-id.ts';
 
 export type NamePattern =
@@ -58,7 +58,7 @@ export function parsePattern(kind: Name['kind'], text: string): NamePattern {
       throw invalid(kind, text, 'it is neither an address nor a CIDR range without host bits');
     return { kind, text, range };
   }
-  const lower = kind === 'dns' ? text.toLowerCase() : text;
+  const lower = kind === 'dns' ? toLowerAscii(text) : text;
   const segments = split(kind, lower);
   if (segments.filter((segment) => segment === '**').length > 1)
     throw invalid(kind, text, '"**" stands there twice');

@@ -93,6 +93,14 @@ export interface IssuerDirectory {
 export const CERTIFICATE_STATES = ['valid', 'expired', 'revoked'] as const;
 export type CertificateState = (typeof CERTIFICATE_STATES)[number];
 
+export function certificateState(
+  { revokedAt, notAfter }: Pick<StoredCertificate, 'revokedAt' | 'notAfter'>,
+  now: Instant,
+): CertificateState {
+  if (revokedAt !== null) return 'revoked';
+  return now > notAfter ? 'expired' : 'valid';
+}
+
 /** All conditions hold together. `name` matches any name of any kind exactly (canonical value). */
 export interface CertificateQuery {
   readonly name?: string;

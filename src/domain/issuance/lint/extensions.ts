@@ -48,8 +48,10 @@ export const areAsCriticalAsTheyMust: Check = ({ certificate }) => {
   return undefined;
 };
 
-export const leafHasNoCa: Check = (_subject, { basicConstraints }) =>
-  basicConstraints?.ca === true ? 'a leaf with cA=TRUE' : undefined;
+export const leafHasNoCa: Check = (_subject, { basicConstraints }) => {
+  if (basicConstraints?.ca === true) return 'a leaf with cA=TRUE';
+  return basicConstraints?.pathLength === undefined ? undefined : 'a leaf with pathLenConstraint';
+};
 
 export const leafHasKeyUsage: Check = (_subject, { keyUsage }) => {
   if (keyUsage === undefined) return 'keyUsage is missing';

@@ -3,7 +3,8 @@
  * asked. General linters leave out half of the faults that path validators let pass (nesting, criticality of keyUsage,
  * two URIs, dot segments), so every rule stands here.
  */
-import { type Check, decode, type Lint, type LintSubject } from './context.ts';
+import { isChanceryError } from '../../../base/errors.ts';
+import { type Check, decode, type Decoded, type Lint, type LintSubject } from './context.ts';
 import * as extensions from './extensions.ts';
 import * as fields from './fields.ts';
 import * as names from './names.ts';
@@ -58,6 +59,7 @@ const LEAF: readonly Lint[] = [
   ),
   lint('names_present', 'RFC 5280 4.2.1.6, X509-SVID 2', names.areThere),
   lint('dns_names', 'RFC 5280 4.2.1.6, RFC 1123, RFC 5890', names.hostNamesAreProper),
+  lint('email_addresses', 'RFC 5280 4.2.1.6: rfc822Name in ASCII', names.emailAddressesAreProper),
   lint('spiffe_ids', 'SPIFFE-ID 2', names.urisAreSpiffeIds),
   lint('one_uri', 'X509-SVID 2: exactly one URI', names.atMostOneUri),
   lint('name_counts', 'the profile’s names', names.countsFitProfile),
@@ -96,10 +98,20 @@ function run(lints: readonly Lint[], subject: LintSubject): Finding[] {
   const decoded = decode(subject.certificate);
   const findings: Finding[] = [];
   for (const { lint: name, source, check } of lints) {
-    const message = check(subject, decoded);
+    const message = ask(check, subject, decoded);
     if (message !== undefined) findings.push({ lint: name, source, message });
   }
   return findings;
+}
+
+/** A part that a check cannot even read breaks its rule. */
+function ask(check: Check, subject: LintSubject, decoded: Decoded): string | undefined {
+  try {
+    return check(subject, decoded);
+  } catch (error) {
+    if (isChanceryError(error)) return error.message;
+    throw error;
+  }
 }
 
 /** Every broken rule of a leaf that is about to be signed here. */

@@ -2,7 +2,7 @@
 import { NAME_KINDS } from '../../../x509/general-name.ts';
 import { readName } from '../../../x509/name.ts';
 import { OID } from '../../../x509/oids.ts';
-import { dnsNameFault } from '../../identity/names.ts';
+import { dnsNameFault, emailFault } from '../../identity/names.ts';
 import { spiffeIdFault, trustDomainFault } from '../../identity/spiffe-id.ts';
 import type { Check } from './context.ts';
 
@@ -21,6 +21,15 @@ export const hostNamesAreProper: Check = (_subject, { subjectAltName = [] }) => 
     if (name.kind !== 'dns') continue;
     const fault = /[A-Z]/.test(name.value) ? 'it has upper-case letters' : dnsNameFault(name.value);
     if (fault !== undefined) return `dNSName ${JSON.stringify(name.value.slice(0, 120))}: ${fault}`;
+  }
+  return undefined;
+};
+
+export const emailAddressesAreProper: Check = (_subject, { subjectAltName = [] }) => {
+  for (const name of subjectAltName) {
+    if (name.kind !== 'email') continue;
+    const fault = emailFault(name.value);
+    if (fault !== undefined) return `rfc822Name ${JSON.stringify(name.value.slice(0, 120))}: ${fault}`;
   }
   return undefined;
 };

@@ -1,0 +1,88 @@
+/** All grants that decide now: what the server grants itself, the file's, and those made through the API. */
+import { ChanceryError } from '../../base/errors.ts';
+import type { AuditDraft } from '../audit/entry.ts';
+import { type Grant, type GrantSpec, parseGrant } from './grant.ts';
+import type { GrantStore, StoredGrant } from './ports.ts';
+import type { TrustDomain } from './spiffe-id.ts';
+
+export interface BookedGrant {
+  readonly grant: Grant;
+  readonly stored: StoredGrant | undefined;
+}
+
+export class GrantBook {
+  readonly #fixed: readonly Grant[];
+  readonly #store: GrantStore;
+  readonly #trustDomain: TrustDomain;
+  #booked: readonly BookedGrant[] = [];
+  #grants: readonly Grant[] = [];
+
+  /** `fixed`: built-in grants and those of the file. */
+  constructor(fixed: readonly Grant[], store: GrantStore, trustDomain: TrustDomain) {
+    this.#fixed = fixed;
+    this.#store = store;
+    this.#trustDomain = trustDomain;
+    this.#reload();
+  }
+
+  #reload(): void {
+    const made = this.#store.list().map((stored) => ({
+      grant: parseGrant(stored.spec, 'api', stored.name, this.#trustDomain),
+      stored,
+    }));
+    this.#booked = [...this.#fixed.map((grant) => ({ grant, stored: undefined })), ...made];
+    this.#grants = this.#booked.map(({ grant }) => grant);
+  }
+
+  all(): readonly Grant[] {
+    return this.#grants;
+  }
+
+  booked(): readonly BookedGrant[] {
+    return this.#booked;
+  }
+
+  /** Throws `not_found`. */
+  find(name: string): BookedGrant {
+    const found = this.#booked.find(({ grant }) => grant.name === name);
+    if (found !== undefined) return found;
+    throw new ChanceryError('not_found', {
+      message: `there is no grant ${JSON.stringify(name)}`,
+      rule: 'grants are built in, in the file, or made through the API',
+      fix: 'See `chancery grant list`.',
+    });
+  }
+
+  /** Parses a grant that is not in the book yet. */
+  parse(spec: GrantSpec & { readonly name: string }): Grant {
+    return parseGrant(spec, 'api', spec.name, this.#trustDomain);
+  }
+
+  /** Throws `already_exists`, also for the name of a fixed grant. */
+  async add(stored: StoredGrant, audit: readonly AuditDraft[]): Promise<void> {
+    if (this.#grants.some(({ name }) => name === stored.name))
+      throw new ChanceryError('already_exists', {
+        message: `there is a grant ${JSON.stringify(stored.name)} already`,
+        rule: 'names of grants are unique',
+        fix: 'Choose another name, or delete that one first.',
+      });
+    await this.#store.add(stored, audit);
+    this.#reload();
+  }
+
+  /** Throws `not_found` or `read_only`. */
+  async remove(name: string, audit: readonly AuditDraft[]): Promise<void> {
+    const { grant } = this.find(name);
+    if (grant.source !== 'api')
+      throw new ChanceryError('read_only', {
+        message: `the grant ${JSON.stringify(name)} is ${grant.source === 'file' ? 'declared in the configuration file' : 'built in'}`,
+        rule: 'what a file declares is read-only in the API',
+        fix:
+          grant.source === 'file'
+            ? 'Remove it from the file and restart the server.'
+            : 'It cannot be deleted.',
+      });
+    await this.#store.remove(name, audit);
+    this.#reload();
+  }
+}

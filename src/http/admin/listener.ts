@@ -1,0 +1,117 @@
+/** The request listener of the HTTPS port: the hot route by hand, everything else by express. */
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Response } from 'express';
+import helmet from 'helmet';
+import { ChanceryError } from '../../base/errors.ts';
+import { type Operation, type Route, ROUTES } from '../../api/routes.ts';
+import { createDispatch, doorOf, sendProblem } from './dispatch.ts';
+import type { AdminPorts } from './ports.ts';
+
+/** A page or file outside of /api/v1 that anybody may read. */
+export interface PublicPage {
+  readonly path: string;
+  readonly type: string;
+  readonly body: () => string;
+  /** Content-Security-Policy of the page; nothing may be loaded where it is absent. */
+  readonly policy?: string;
+}
+
+/** The one route whose cost per request counts is matched before express sees it. */
+const HOT = '/api/v1/certificates';
+
+export function createAdminListener(ports: AdminPorts, pages: readonly PublicPage[]): RequestListener {
+  const dispatch = createDispatch(ports);
+  const app = createApp(ports, dispatch, pages);
+  return (request, response) => {
+    if (request.method === 'POST' && request.url === HOT)
+      void dispatch('signCertificate', request, response, {});
+    else app(request, response);
+  };
+}
+
+function createApp(
+  ports: AdminPorts,
+  dispatch: ReturnType<typeof createDispatch>,
+  pages: readonly PublicPage[],
+): (request: IncomingMessage, response: ServerResponse) => void {
+  const app = express();
+  app.disable('x-powered-by');
+  app.enable('case sensitive routing');
+  app.enable('strict routing');
+  app.set('query parser', false);
+  // no HSTS: the name is often localhost, which other programs serve over plain HTTP
+  app.use(
+    helmet({
+      strictTransportSecurity: false,
+      contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"] } },
+    }),
+  );
+
+  for (const [operation, route] of routesStaticFirst()) {
+    const path = route.path.replace(/\{(\w+)\}/g, ':$1');
+    app[route.method](path, (request: Request, response: Response) =>
+      dispatch(operation, request, response, { ...request.params }),
+    );
+  }
+  for (const page of pages)
+    app.get(page.path, (_request, response) => {
+      if (page.policy !== undefined) response.setHeader('content-security-policy', page.policy);
+      response.type(page.type).set('cache-control', 'no-cache').send(page.body());
+    });
+  app.use(notFound(ports));
+  app.use(failed(ports));
+  return app;
+}
+
+/** `/grants/explain` before `/grants/{name}`. */
+const routesStaticFirst = (): [Operation, Route][] =>
+  (Object.entries(ROUTES) as [Operation, Route][]).sort(
+    ([, a], [, b]) => Number(a.path.includes('{')) - Number(b.path.includes('{')),
+  );
+
+/** Methods per path pattern, to tell a wrong method from a wrong path. */
+const PATTERNS = (Object.values(ROUTES) as Route[]).map(({ path, method }) => ({
+  pattern: new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]+')}$`),
+  method: method.toUpperCase(),
+}));
+
+function notFound(ports: AdminPorts): RequestHandler {
+  return (request, response) => {
+    const allowed = PATTERNS.filter(({ pattern }) => pattern.test(request.path)).map(({ method }) => method);
+    const error =
+      allowed.length > 0
+        ? new ChanceryError('method_not_allowed', {
+            message: `${request.method} is not allowed here`,
+            rule: `allowed: ${allowed.join(', ')}`,
+            fix: 'Use one of these.',
+          })
+        : new ChanceryError('not_found', {
+            message: 'there is nothing at this path',
+            rule: 'openapi.yaml lists every path, spelled exactly',
+            fix: 'Check the URL.',
+          });
+    if (allowed.length > 0) response.setHeader('allow', allowed.join(', '));
+    answer(ports, request, response, error);
+  };
+}
+
+const failed =
+  (ports: AdminPorts): ErrorRequestHandler =>
+  (error: unknown, request, response, _next) => {
+    answer(ports, request, response, error);
+  };
+
+function answer(ports: AdminPorts, request: Request, response: Response, error: unknown): void {
+  const { requestId } = doorOf(request);
+  sendProblem(request, response, error, requestId);
+  ports.answered({
+    operation: 'none',
+    method: request.method,
+    status: response.statusCode,
+    seconds: 0,
+    requestId,
+    principal: undefined,
+    code: error instanceof ChanceryError ? error.code : 'internal',
+    error: error instanceof ChanceryError ? undefined : error,
+  });
+}

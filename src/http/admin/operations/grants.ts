@@ -1,0 +1,139 @@
+/** Operations on grants, and explaining decisions with the code that makes them. */
+import type { Explanation, ExplainRequest, GrantRequest, GrantResource } from '../../../api/grants.ts';
+import { ChanceryError } from '../../../base/errors.ts';
+import { formatDuration, formatInstant } from '../../../base/clock.ts';
+import { authorizeEverywhere, authorizeGranting, decide } from '../../../domain/identity/authorize.ts';
+import type { BookedGrant } from '../../../domain/identity/grant-book.ts';
+import type { GrantSpec } from '../../../domain/identity/grant.ts';
+import { parseNames, toNameLists } from '../../../domain/identity/names.ts';
+import { principalId, principalIds } from '../../../domain/identity/principal.ts';
+import { checkNames, resolveTtl } from '../../../domain/issuance/profile.ts';
+import type { Exchange, Reply } from '../exchange.ts';
+import { draft } from '../gate.ts';
+import type { AdminPorts } from '../ports.ts';
+import { parseTtl } from './issuing.ts';
+
+export const grantOperations = (ports: AdminPorts) => {
+  const { grants, issuance, trustDomain, clock } = ports;
+
+  return {
+    listGrants: (): Reply => ({ body: { grants: grants.booked().map(renderGrant) } }),
+
+    showGrant: ({ params }: Exchange<unknown, unknown, { name: string }>): Reply => ({
+      body: renderGrant(grants.find(params.name)),
+    }),
+
+    createGrant: async ({ body, principal, door }: Exchange<GrantRequest>): Promise<Reply> => {
+      const spec = body as GrantSpec & { readonly name: string };
+      const grant = grants.parse(spec);
+      const rule = await recordingRefusal(principal, door, 'createGrant', () =>
+        authorizeGranting(grants.all(), principal, grant, trustDomain),
+      );
+      const stored = { name: grant.name, spec, createdBy: principalId(principal), createdAt: clock.now() };
+      await grants.add(stored, [
+        draft(ports, 'grant.created', 'allowed', principal, door, {
+          grant: grant.name,
+          rule,
+          spec: JSON.stringify(spec),
+        }),
+      ]);
+      return { body: renderGrant(grants.find(grant.name)) };
+    },
+
+    deleteGrant: async ({
+      params,
+      principal,
+      door,
+    }: Exchange<unknown, unknown, { name: string }>): Promise<Reply> => {
+      const { grant } = grants.find(params.name);
+      // who could not have made it cannot take it away
+      const rule = await recordingRefusal(principal, door, 'deleteGrant', () =>
+        authorizeGranting(grants.all(), principal, grant, trustDomain),
+      );
+      await grants.remove(grant.name, [
+        draft(ports, 'grant.deleted', 'allowed', principal, door, { grant: grant.name, rule }),
+      ]);
+      return { empty: true };
+    },
+
+    explainGrant: async ({ body, principal, door }: Exchange<ExplainRequest>): Promise<Reply> => {
+      const own = principalIds(principal);
+      if (body.principal !== undefined && !own.includes(body.principal))
+        await recordingRefusal(principal, door, 'explainGrant', () =>
+          authorizeEverywhere(grants.all(), principal, 'admin', trustDomain),
+        );
+      return { body: explain(body, body.principal === undefined ? own : [body.principal]) };
+    },
+  };
+
+  function explain(request: ExplainRequest, ids: readonly string[]): Explanation {
+    const profile = issuance.profiles.get(request.profile);
+    if (profile === undefined)
+      throw new ChanceryError('not_found', {
+        message: `there is no profile ${JSON.stringify(request.profile)}`,
+        fix: 'See `chancery profile list`.',
+      });
+    const names = parseNames(request.names as Parameters<typeof parseNames>[0]);
+    const ttl = resolveTtl(profile, parseTtl(request.ttl));
+    checkNames(profile, names, trustDomain);
+    const [only, ...more] = issuance.issuers.withProfile(profile.name);
+    const issuer = request.issuer ?? (more.length === 0 ? only : undefined);
+    if (issuer === undefined)
+      throw new ChanceryError('invalid_request', {
+        message: `several issuers have the profile ${profile.name}`,
+        rule: 'the issuer may be left out where only one has it',
+        fix: 'Name the issuer.',
+      });
+    const decision = decide(
+      grants.all(),
+      { principalIds: ids, verb: request.verb, issuer, profile: profile.name, names, ttl },
+      trustDomain,
+    );
+    return {
+      allowed: decision.allowed,
+      rule: decision.rule,
+      ...(decision.nearest && {
+        nearest: { rule: decision.nearest.rule, lacks: decision.nearest.lacks.map((lack) => ({ ...lack })) },
+      }),
+      request: {
+        principal: ids[0] ?? '',
+        verb: request.verb,
+        issuer,
+        profile: profile.name,
+        names: toNameLists(names) as ExplainRequest['names'],
+        ttl: formatDuration(ttl),
+      },
+    };
+  }
+
+  async function recordingRefusal(
+    principal: Exchange['principal'],
+    door: Exchange['door'],
+    operation: string,
+    decideRule: () => string,
+  ): Promise<string> {
+    try {
+      return decideRule();
+    } catch (error) {
+      if (error instanceof ChanceryError)
+        await ports.record([
+          draft(ports, 'request.refused', 'refused', principal, door, {
+            operation,
+            code: error.code,
+            reason: error.message,
+          }),
+        ]);
+      throw error;
+    }
+  }
+};
+
+const renderGrant = ({ grant, stored }: BookedGrant): GrantResource =>
+  ({
+    ...grant.spec,
+    name: grant.name,
+    source: grant.source,
+    verbs: [...grant.spec.verbs],
+    profiles: [...grant.spec.profiles],
+    ...(stored && { createdBy: stored.createdBy, createdAt: formatInstant(stored.createdAt) }),
+  }) as GrantResource;

@@ -1,0 +1,35 @@
+/** Operation → handler. The type makes a route without a handler, or a handler without a route, fail to compile. */
+import type { Operation } from '../../../api/routes.ts';
+import { formatInstant } from '../../../base/clock.ts';
+import { principalId } from '../../../domain/identity/principal.ts';
+import type { Exchange, Handler, Reply } from '../exchange.ts';
+import type { AdminPorts } from '../ports.ts';
+import { auditOperations } from './audit.ts';
+import { authorityOperations } from './authority.ts';
+import { grantOperations } from './grants.ts';
+import { inventoryOperations } from './inventory.ts';
+import { issuingOperations } from './issuing.ts';
+
+export type Handlers = { readonly [O in Operation]: Handler };
+
+export const HANDLERS = (ports: AdminPorts): Handlers => ({
+  ...issuingOperations(ports),
+  ...inventoryOperations(ports),
+  ...authorityOperations(ports),
+  ...grantOperations(ports),
+  ...auditOperations(ports),
+  showServer: ({ principal }: Exchange): Reply => {
+    const now = ports.clock.now();
+    const expiry = ports.inventory.firstExpiry(now);
+    return {
+      body: {
+        version: ports.version,
+        trustDomain: ports.trustDomain,
+        principal: principalId(principal),
+        startedAt: formatInstant(ports.startedAt),
+        certificates: ports.inventory.count(),
+        ...(expiry === undefined ? {} : { headroomSeconds: Math.max(0, Math.floor((expiry - now) / 1000)) }),
+      },
+    };
+  },
+});

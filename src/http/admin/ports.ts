@@ -1,0 +1,42 @@
+/** What the operations of /api/v1 need. One object, every member required. */
+import type { Clock, Instant } from '../../base/clock.ts';
+import type { AuditDraft } from '../../domain/audit/entry.ts';
+import type { AuditHead } from '../../domain/audit/head.ts';
+import type { AuditLog } from '../../domain/audit/ports.ts';
+import type { LoginRules } from '../../domain/identity/authenticate.ts';
+import type { GrantBook } from '../../domain/identity/grant-book.ts';
+import type { TrustDomain } from '../../domain/identity/spiffe-id.ts';
+import type { IssuancePorts } from '../../domain/issuance/issue.ts';
+import type { Generation, IssuerPolicy, Root } from '../../domain/issuance/issuer.ts';
+import type { Inventory } from '../../domain/issuance/ports.ts';
+import type { Answered, RefusalOfAnonymous } from './exchange.ts';
+
+/** Roots, issuers and generations as they are now. */
+export interface AuthorityView {
+  roots(): readonly Root[];
+  policies(): readonly IssuerPolicy[];
+  generations(issuer: string): readonly Generation[];
+  generation(id: string): Generation | undefined;
+  root(name: string): Root | undefined;
+}
+
+export interface AdminPorts {
+  readonly clock: Clock;
+  readonly trustDomain: TrustDomain;
+  readonly version: string;
+  readonly startedAt: Instant;
+  readonly issuance: IssuancePorts;
+  readonly inventory: Inventory;
+  readonly authority: AuthorityView;
+  readonly grants: GrantBook;
+  readonly loginRules: LoginRules;
+  readonly audit: AuditLog;
+  /** Signs the end of the log now and keeps the head; `undefined` for a log without entries. */
+  readonly signHead: () => Promise<AuditHead | undefined>;
+  /** The lines of an export, ended by a fresh head. */
+  readonly exportAudit: () => AsyncIterable<string>;
+  /** Records entries that stand for themselves. Rejects with `store_unavailable` or `audit_unavailable`. */
+  readonly record: (audit: readonly AuditDraft[]) => Promise<void>;
+  readonly refusedAnonymous: RefusalOfAnonymous;
+  readonly answered: (answered: Answered) => void;
+}
