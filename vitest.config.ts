@@ -1,0 +1,16 @@
+import { defineConfig } from 'vitest/config';
+
+/** `vitest run` needs this repository and nothing else; `vitest run --mode peers` needs other people's programs. */
+export default defineConfig(({ mode }) => ({
+  test: {
+    include: mode === 'peers' ? ['test/peers/**/*.test.ts'] : ['test/**/*.test.ts'],
+    exclude: mode === 'peers' ? [] : ['test/peers/**', 'test/bench/**'],
+    pool: 'forks',
+    // the flags of bin/chancery that a library could mind
+    execArgv: ['--disable-proto=delete'],
+    testTimeout: mode === 'peers' ? 60_000 : 20_000,
+    hookTimeout: 60_000,
+    teardownTimeout: 10_000,
+    coverage: { provider: 'v8', include: ['src/**'], reporter: ['text', 'html'] },
+  },
+}));
