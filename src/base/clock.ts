@@ -35,13 +35,16 @@ export function parseInstant(text: string): Instant | undefined {
 
 const UNITS: Readonly<Record<string, Duration>> = { s: SECOND, m: MINUTE, h: HOUR, d: DAY };
 
-/** Reads `90d`, `12h`, `1h30m`, `45s`; `undefined` when it is none of these or not above zero. */
+/** Beyond it, now plus a duration would leave the years that certificates can write (RFC 5280 4.1.2.5: up to 9999). */
+const LONGEST: Duration = 1000 * 366 * DAY;
+
+/** Reads `90d`, `12h`, `1h30m`, `45s`; `undefined` when it is none of these, not above zero or over 1,000 years. */
 export function parseDuration(text: string): Duration | undefined {
   if (!/^(?:\d{1,9}[dhms])+$/.test(text)) return undefined;
   let total = 0;
   for (const [, amount, unit] of text.matchAll(/(\d+)([dhms])/g))
     total += Number(amount) * (UNITS[unit ?? ''] ?? 0);
-  return total > 0 && Number.isSafeInteger(total) ? total : undefined;
+  return total > 0 && total <= LONGEST ? total : undefined;
 }
 
 /** Writes a duration as `parseDuration` reads it, in at most two units: `7d`, `1h30m`. */

@@ -83,25 +83,30 @@ function read(der: Bytes): CertificationRequest {
 }
 
 function readExtensionRequest(attributes: Bytes): Extension[] {
-  const found: Extension[][] = [];
+  let found: Extension[] | undefined;
   for (const { raw } of new DerReader(attributes).rest('attributes', 50)) {
     const attribute = DerReader.sequence(raw, 'attribute');
     const type = readOid(attribute.next('attribute type'), 'attribute type');
     const values = new DerReader(attribute.expect(TAG.set, 'attribute values').content);
     attribute.end('attribute');
     if (type !== OID.extensionRequest) continue;
-    found.push(readExtensions(values.expect(TAG.sequence, 'extensionRequest').raw));
+    if (found !== undefined) throw askedTwice(type);
+    found = readExtensions(values.expect(TAG.sequence, 'extensionRequest').raw);
     values.end('extensionRequest');
   }
-  const all = found.flat();
-  const twice = all.find((extension, i) => all.findIndex(({ id }) => id === extension.id) !== i);
-  if (found.length > 1 || twice !== undefined)
-    throw new ChanceryError('malformed_csr', {
-      message: `the extension ${twice?.id ?? OID.extensionRequest} is asked for twice`,
-      rule: 'RFC 5280 4.2: one of each',
-    });
-  return all;
+  const ids = new Set<string>();
+  for (const { id } of found ?? []) {
+    if (ids.has(id)) throw askedTwice(id);
+    ids.add(id);
+  }
+  return found ?? [];
 }
+
+const askedTwice = (id: string): ChanceryError =>
+  new ChanceryError('malformed_csr', {
+    message: `the extension ${id} is asked for twice`,
+    rule: 'RFC 5280 4.2: one of each',
+  });
 
 /** Whether the requester holds the private key: the signature verifies with the key inside. */
 export const provesPossession = (request: CertificationRequest): boolean =>

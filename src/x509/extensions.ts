@@ -105,7 +105,15 @@ export function readKeyUsage(value: Bytes): KeyUsage[] {
   const reader = new DerReader(value);
   const bits = readNamedBits(reader.next('keyUsage'), 'keyUsage');
   reader.end('keyUsage');
-  return bits.flatMap((bit) => KEY_USAGES[bit] ?? []);
+  return bits.map((bit) => {
+    const usage = KEY_USAGES[bit];
+    if (usage !== undefined) return usage;
+    throw new ChanceryError('malformed_der', {
+      message: `keyUsage has the bit ${bit}`,
+      rule: 'RFC 5280 4.2.1.3: bits 0 to 8',
+      fix: 'Encode it again.',
+    });
+  });
 }
 
 // ---- extKeyUsage (4.2.1.12)

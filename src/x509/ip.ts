@@ -16,20 +16,20 @@ function parseIpv4(text: string): Bytes | undefined {
 function parseIpv6(text: string): Bytes | undefined {
   const [head = '', tail, ...more] = text.split('::');
   if (more.length > 0) return undefined;
-  const groups = (part: string): number[] | undefined => {
+  const groups = (part: string, isLast: boolean): number[] | undefined => {
     if (part === '') return [];
     const out: number[] = [];
     const pieces = part.split(':');
     for (const [i, piece] of pieces.entries()) {
-      const v4 = i === pieces.length - 1 && piece.includes('.') ? parseIpv4(piece) : undefined;
+      const v4 = isLast && i === pieces.length - 1 && piece.includes('.') ? parseIpv4(piece) : undefined;
       if (v4 !== undefined) out.push(((v4[0] ?? 0) << 8) | (v4[1] ?? 0), ((v4[2] ?? 0) << 8) | (v4[3] ?? 0));
       else if (/^[0-9a-fA-F]{1,4}$/.test(piece)) out.push(parseInt(piece, 16));
       else return undefined;
     }
     return out;
   };
-  const left = groups(head);
-  const right = tail === undefined ? [] : groups(tail);
+  const left = groups(head, tail === undefined);
+  const right = tail === undefined ? [] : groups(tail, true);
   if (left === undefined || right === undefined) return undefined;
   const missing = 8 - left.length - right.length;
   if (tail === undefined ? missing !== 0 : missing < 1) return undefined;

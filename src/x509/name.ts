@@ -1,6 +1,6 @@
 /** Distinguished names (RFC 5280 4.1.2.4). */
 import { ChanceryError } from '../base/errors.ts';
-import { type Bytes, toLatin1, toUtf8 } from './bytes.ts';
+import { type Bytes, fromUtf8, toHex, toLatin1, toUtf8 } from './bytes.ts';
 import { DerReader, oid, printableString, readOid, sequence, setOf, TAG, utf8String } from './der.ts';
 import { OID, oidName } from './oids.ts';
 
@@ -46,7 +46,9 @@ export function readName(name: Bytes): NameAttribute[] {
 function readString(tag: number, content: Bytes): string {
   switch (tag) {
     case TAG.bmpString:
-      return new TextDecoder('utf-16be').decode(content);
+      return new TextDecoder('utf-16be', { ignoreBOM: true }).decode(content);
+    case TAG.universalString:
+      return fromUtf32(content);
     case TAG.printableString:
     case TAG.ia5String:
     case TAG.teletexString:
@@ -54,6 +56,16 @@ function readString(tag: number, content: Bytes): string {
     default:
       return toUtf8(content);
   }
+}
+
+function fromUtf32(content: Bytes): string {
+  let text = '';
+  const view = new DataView(content.buffer, content.byteOffset, content.byteLength);
+  for (let at = 0; at + 4 <= content.length; at += 4) {
+    const point = view.getUint32(at);
+    text += String.fromCodePoint(point > 0x10ffff ? 0xfffd : point);
+  }
+  return text;
 }
 
 const malformed = (message: string): ChanceryError =>
@@ -78,7 +90,8 @@ export function formatName(name: Bytes): string {
       const escaped = [...value]
         .map((char, i, all) => {
           const edge = (char === ' ' && (i === 0 || i === all.length - 1)) || (char === '#' && i === 0);
-          if (char < ' ' || char === '\u007f') return `\\${char.charCodeAt(0).toString(16).padStart(2, '0')}`;
+          // controls and marks of direction would act on the reader's terminal
+          if (/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(char)) return toHex(fromUtf8(char)).replace(/../g, '\\$&');
           return edge || '",+;<>\\='.includes(char) ? `\\${char}` : char;
         })
         .join('');

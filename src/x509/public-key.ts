@@ -1,8 +1,8 @@
 /** SubjectPublicKeyInfo (RFC 5480, 8017, 8410) ↔ a key that can verify. */
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { ChanceryError } from '../base/errors.ts';
-import { type Bytes, sha256, toBase64Url } from './bytes.ts';
-import { DerReader, readInteger, readOctetBits, readOid, TAG } from './der.ts';
+import { type Bytes, equal, sha256, toBase64Url } from './bytes.ts';
+import { DerReader, NULL, readInteger, readOctetBits, readOid, TAG } from './der.ts';
 import { OID } from './oids.ts';
 
 /** What profiles speak of: RSA is one type, of 2048 to 4096 bits. */
@@ -71,7 +71,8 @@ export function readPublicKey(spki: Bytes): PublicKey {
       };
     }
     case OID.rsaEncryption: {
-      algorithm.expect(TAG.null, 'parameters of the RSA key');
+      const parameters = algorithm.expect(TAG.null, 'parameters of the RSA key').raw;
+      if (!equal(parameters, NULL)) throw unusable('the parameters of the RSA key are not NULL');
       algorithm.end('algorithm of the public key');
       return { ...common, ...rsaKey(bits) };
     }

@@ -41,8 +41,7 @@ export const toLowerAscii = (text: string): string => text.replace(/[A-Z]/g, (ch
 /** What is wrong with an e-mail address whose host is in lower case. */
 export function emailFault(address: string): string | undefined {
   if (!EMAIL.test(address)) return 'it is not local-part@host';
-  const host = address.slice(address.lastIndexOf('@') + 1);
-  return host.startsWith('*') ? 'its host is a wildcard' : dnsNameFault(host);
+  return dnsNameFault(address.slice(address.lastIndexOf('@') + 1));
 }
 
 const EMAIL = /^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-z0-9.-]{1,253}$/;

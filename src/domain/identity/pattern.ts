@@ -62,6 +62,10 @@ export function parsePattern(kind: Name['kind'], text: string): NamePattern {
   const segments = split(kind, lower);
   if (segments.filter((segment) => segment === '**').length > 1)
     throw invalid(kind, text, '"**" stands there twice');
+  if (segments.some((segment) => segment.includes('*') && segment !== '*' && segment !== '**'))
+    throw invalid(kind, text, 'a wildcard is a whole label or segment');
+  if (kind === 'email' && segments.length > 1 && segments[0] === '**')
+    throw invalid(kind, text, 'a local part is one segment: "*"');
   // with letters in the place of the wildcards it has to be a proper name of its kind
   const sample =
     segments.length === 1 && lower === '**' ? undefined : lower.replace(/(^|[./@])\*\*?(?=$|[./@])/g, '$1x');
@@ -71,7 +75,6 @@ export function parsePattern(kind: Name['kind'], text: string): NamePattern {
 }
 
 function sampleFault(kind: 'uri' | 'dns' | 'email', sample: string): string | undefined {
-  if (sample.includes('*')) return 'a wildcard is a whole label or segment';
   if (kind === 'uri') return spiffeIdFault(sample)?.message;
   if (kind === 'dns') return dnsNameFault(sample);
   return /^[^@]+@[^@]+$/.test(sample)

@@ -1,5 +1,5 @@
-/** RSA keys that look right and are not: what Boulder's goodkey refuses. */
-import { toHex } from '../../x509/bytes.ts';
+/** Keys that look right and are not: RSA as Boulder's goodkey refuses it, Ed25519 points of small order. */
+import { type Bytes, toHex } from '../../x509/bytes.ts';
 import type { PublicKey } from '../../x509/public-key.ts';
 
 const PRIMES = primesBelow(752);
@@ -24,11 +24,37 @@ const ROCA_SUBGROUPS: ReadonlyMap<number, ReadonlySet<number>> = new Map(
 
 const FERMAT_ROUNDS = 100;
 
-/** Why a key must not be certified, `undefined` when nothing speaks against it. EC and Ed25519 keys were checked by their import. */
+/**
+ * The y coordinates (little-endian, without the sign bit) of Ed25519 points of order 1, 2, 4 and 8. Under such a
+ * "key" anybody can sign anything (RFC 8032 8.4 leaves the check to the application, and OpenSSL does none).
+ */
+const SMALL_ORDER: ReadonlySet<string> = new Set([
+  `00${'00'.repeat(31)}`,
+  `01${'00'.repeat(31)}`,
+  `ec${'ff'.repeat(30)}7f`,
+  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
+  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+]);
+
+/** Why a key must not be certified, `undefined` when nothing speaks against it. EC points were checked by their import. */
 export function weaknessOf(key: PublicKey): string | undefined {
-  if (key.rsa === undefined) return undefined;
-  const exponent = BigInt(`0x${toHex(key.rsa.exponent) || '0'}`);
-  const modulus = BigInt(`0x${toHex(key.rsa.modulus) || '0'}`);
+  if (key.type === 'ed25519') return weaknessOfEd25519(key.keyBits);
+  return key.rsa === undefined ? undefined : weaknessOfRsa(key, key.rsa);
+}
+
+function weaknessOfEd25519(point: Bytes): string | undefined {
+  const y = `${toHex(point.subarray(0, 31))}${((point[31] ?? 0) & 0x7f).toString(16).padStart(2, '0')}`;
+  // p is 2^255 - 19: ED FF … FF 7F
+  if (/^(?:e[d-f]|f.)(?:ff){30}7f$/.test(y))
+    return 'the Ed25519 key is not encoded canonically (RFC 8032 5.1.3)';
+  return SMALL_ORDER.has(y)
+    ? 'the Ed25519 key is a point of small order: anybody can sign with it'
+    : undefined;
+}
+
+function weaknessOfRsa(key: PublicKey, rsa: NonNullable<PublicKey['rsa']>): string | undefined {
+  const exponent = BigInt(`0x${toHex(rsa.exponent) || '0'}`);
+  const modulus = BigInt(`0x${toHex(rsa.modulus) || '0'}`);
   if (key.bits < 2048 || key.bits > 4096 || key.bits % 8 !== 0)
     return `the RSA modulus has ${key.bits} bits, 2048 to 4096 in whole octets are allowed`;
   if (exponent < 65537n || exponent % 2n === 0n)
