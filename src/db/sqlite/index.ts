@@ -1,0 +1,76 @@
+/** The store on one SQLite file: every port that remembers something, behind one writer. */
+import type { Clock, Instant } from '../../base/clock.ts';
+import type { ChanceryError } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
+import type { AuditLog } from '../../domain/audit/ports.ts';
+import type { GrantStore } from '../../domain/identity/ports.ts';
+import type { AuthorityStore, Inventory, Ledger } from '../../domain/issuance/ports.ts';
+import { AuditAppender } from './audit-appender.ts';
+import { openAuditLog } from './audit-log.ts';
+import { openAuthorities } from './authorities.ts';
+import { openClaims } from './claims.ts';
+import { openGrants } from './grants.ts';
+import { openInventory } from './inventory.ts';
+import { openLedger } from './ledger.ts';
+import { openDatabase } from './open.ts';
+import { openProbe } from './probe.ts';
+import { type StoreHealth, Writer } from './writer.ts';
+
+export type { StoreHealth } from './writer.ts';
+
+export interface StoreOptions {
+  /** Path of the database file; its folder exists. Made with mode 0600. */
+  readonly file: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /**
+   * Called once, when the store can never again be believed (fsync failed, the file is corrupt): everything that waits
+   * was rejected, everything later will be. The program goes red and exits non-zero.
+   */
+  readonly onFatal: (error: ChanceryError) => void;
+  /** Called before each migration of a database that has a schema already; the file then holds everything (no WAL). */
+  readonly beforeMigration?: (from: number, to: number) => void;
+}
+
+export interface Store {
+  readonly ledger: Ledger;
+  readonly inventory: Inventory;
+  readonly authorities: AuthorityStore;
+  readonly audit: AuditLog;
+  readonly grants: GrantStore;
+  /** What the last write showed; costs nothing. After a failure only another write (`probe`) turns it green. */
+  health(): StoreHealth;
+  /** Resolves when one small write is durable, rejects like `Ledger.record` does. */
+  probe(): Promise<void>;
+  /** The latest time in the audit log, 0 for an empty one: what the clock guard compares with. From memory. */
+  latestAuditTime(): Instant;
+  /** Forgets Idempotency-Keys that were claimed before `before`; says how many. */
+  pruneClaims(before: Instant): Promise<number>;
+  /** Writes what waits, then closes the file. Later writes are rejected with `shutting_down`. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the file, makes or migrates its schema. Throws `newer_schema` for a database of a newer release,
+ * `unsafe_files`, `invalid_configuration` or `store_unavailable` for a file that cannot be used.
+ */
+export function openStore(options: StoreOptions): Store {
+  const database = openDatabase(options);
+  const audit = new AuditAppender(database);
+  const writer = new Writer({ ...options, database, audit });
+  const rooms = { database, audit, writer };
+  const inventory = openInventory(rooms);
+  const claims = openClaims(rooms);
+  return {
+    ledger: openLedger(rooms, claims, inventory),
+    inventory,
+    authorities: openAuthorities(rooms),
+    audit: openAuditLog(rooms),
+    grants: openGrants(rooms),
+    health: () => writer.health(),
+    probe: openProbe(rooms, options.clock),
+    latestAuditTime: () => audit.latestTime(),
+    pruneClaims: (before) => claims.prune(before),
+    close: () => writer.close(),
+  };
+}

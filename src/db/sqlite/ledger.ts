@@ -1,0 +1,68 @@
+/** The log of record: certificate, names, claim and audit entries of a recording in one job of the writer. */
+import type { Statement } from 'better-sqlite3';
+import { ChanceryError } from '../../base/errors.ts';
+import { fromHex } from '../../x509/bytes.ts';
+import type { CertificateRecord, Ledger, Recording, RecordingResult } from '../../domain/issuance/ports.ts';
+import {
+  certificateParameters,
+  type CertificateRow,
+  INSERT_CERTIFICATE,
+  readCertificateRow,
+} from './certificate-row.ts';
+import type { Claims } from './claims.ts';
+import type { CountedInventory } from './inventory.ts';
+import type { Rooms } from './rooms.ts';
+
+const RECORDED: RecordingResult = { kind: 'recorded' };
+
+export function openLedger(
+  { database, audit, writer }: Rooms,
+  claims: Claims,
+  inventory: CountedInventory,
+): Ledger {
+  const insert: Statement = database.prepare(INSERT_CERTIFICATE);
+  const insertName: Statement = database.prepare(
+    'INSERT INTO certificate_names (value, certificate, kind) VALUES (?, ?, ?)',
+  );
+  const bySerial: Statement<[Uint8Array], CertificateRow> = database.prepare(
+    'SELECT * FROM certificates WHERE serial = ?',
+  );
+  const blocked: Statement<[Uint8Array]> = database.prepare(
+    'SELECT 1 FROM blocked_keys WHERE key_fingerprint = ?',
+  );
+
+  const insertCertificate = (certificate: CertificateRecord): void => {
+    const id = insert.run(certificateParameters(certificate)).lastInsertRowid;
+    for (const { kind, value } of certificate.names) insertName.run(value, id, kind);
+  };
+
+  const run = ({ certificate, claim, audit: drafts }: Recording): RecordingResult => {
+    if (claim !== undefined) {
+      if (certificate === undefined)
+        throw new ChanceryError('internal', 'an Idempotency-Key was claimed for no certificate');
+      const holder = claims.claim(claim, certificate.serial);
+      if (holder !== undefined) return { kind: 'claimed', ...holder };
+    }
+    if (certificate !== undefined) insertCertificate(certificate);
+    audit.append(drafts);
+    return RECORDED;
+  };
+
+  return {
+    async record(recording) {
+      const result = await writer.write(() => run(recording));
+      if (result.kind === 'recorded' && recording.certificate !== undefined) inventory.added();
+      return result;
+    },
+    findClaim: claims.find,
+    findCertificate(serial) {
+      const octets = fromHex(serial);
+      const row = octets && writer.read(() => bySerial.get(octets));
+      return row && readCertificateRow(row);
+    },
+    isKeyBlocked(keyFingerprint) {
+      const octets = fromHex(keyFingerprint);
+      return octets !== undefined && writer.read(() => blocked.get(octets)) !== undefined;
+    },
+  };
+}

@@ -1,0 +1,11 @@
+/** Every schema there ever was, in order. A migration that was released never changes; what is wrong gets a new one. */
+import * as initial from './0001-initial.ts';
+
+export interface Migration {
+  /** From 1, without gaps: the `user_version` after it. */
+  readonly number: number;
+  readonly name: string;
+  readonly sql: string;
+}
+
+export const MIGRATIONS: readonly Migration[] = [{ number: 1, name: 'initial', sql: initial.sql }];

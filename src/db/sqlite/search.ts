@@ -1,0 +1,86 @@
+/**
+ * The SQL of a search: newest first, always driven by an index that is named, so that no planner's guess turns it into
+ * a walk over all certificates. The only such walk is the search without conditions, which stops after one page.
+ */
+import type { Instant } from '../../base/clock.ts';
+import { fromHex } from '../../x509/bytes.ts';
+import type { CertificateQuery } from '../../domain/issuance/ports.ts';
+
+export interface Search {
+  readonly sql: string;
+  readonly parameters: readonly unknown[];
+}
+
+interface Condition {
+  readonly sql: string;
+  readonly parameters: readonly unknown[];
+}
+
+const where = (sql: string, ...parameters: readonly unknown[]): Condition => ({ sql, parameters });
+
+/** `before`: only rows with a smaller number. `undefined` when no certificate can match. */
+export function certificateSearch(
+  query: CertificateQuery,
+  now: Instant,
+  before: number,
+  limit: number,
+): Search | undefined {
+  const { name, issuer, profile, principal, state, expiresBefore } = query;
+  const serial = query.serial === undefined ? undefined : fromHex(query.serial);
+  const fingerprint = query.fingerprint === undefined ? undefined : fromHex(query.fingerprint);
+  if (query.serial !== undefined && serial === undefined) return undefined;
+  if (query.fingerprint !== undefined && fingerprint === undefined) return undefined;
+
+  const conditions: Condition[] = [where('c.id < ?', before)];
+  if (serial !== undefined) conditions.push(where('c.serial = ?', serial));
+  if (fingerprint !== undefined) conditions.push(where('c.fingerprint = ?', fingerprint));
+  if (principal !== undefined) conditions.push(where('c.principal = ?', principal));
+  if (issuer !== undefined) conditions.push(where('c.issuer = ?', issuer));
+  if (profile !== undefined) conditions.push(where('c.profile = ?', profile));
+  if (state === 'valid') conditions.push(where('c.not_after >= ? AND c.revoked_at IS NULL', now));
+  if (state === 'expired') conditions.push(where('c.not_after < ? AND c.revoked_at IS NULL', now));
+  if (state === 'revoked') conditions.push(where('c.revoked_at IS NOT NULL'));
+  if (expiresBefore !== undefined) conditions.push(where('c.not_after < ?', expiresBefore));
+
+  if (name !== undefined) return byName(name, before, conditions, limit);
+  const index = drivingIndex(query);
+  if (index === undefined) return page('certificates c', conditions, limit);
+  if (index === 'certificates_not_after') return byTime(conditions, limit);
+  return page(`certificates c INDEXED BY ${index}`, conditions, limit);
+}
+
+/** The condition that leaves the fewest certificates. */
+function drivingIndex(query: CertificateQuery): string | undefined {
+  if (query.serial !== undefined) return 'certificates_serial';
+  if (query.fingerprint !== undefined) return 'certificates_fingerprint';
+  if (query.principal !== undefined) return 'certificates_principal';
+  if (query.state === 'revoked') return 'certificates_revoked';
+  if (query.issuer !== undefined) return 'certificates_issuer';
+  if (query.profile !== undefined) return 'certificates_profile';
+  if (query.state !== undefined || query.expiresBefore !== undefined) return 'certificates_not_after';
+  return undefined;
+}
+
+const page = (from: string, conditions: readonly Condition[], limit: number): Search => ({
+  sql: `SELECT c.* FROM ${from} WHERE ${conditions.map(({ sql }) => sql).join(' AND ')} ORDER BY c.id DESC LIMIT ?`,
+  parameters: [...conditions.flatMap(({ parameters }) => parameters), limit],
+});
+
+/** The group is for a value that stands in one certificate under two kinds. */
+function byName(name: string, before: number, conditions: readonly Condition[], limit: number): Search {
+  const all = [where('n.value = ? AND n.certificate < ?', name, before), ...conditions];
+  return {
+    sql: `SELECT c.* FROM certificate_names n CROSS JOIN certificates c ON c.id = n.certificate
+      WHERE ${all.map(({ sql }) => sql).join(' AND ')} GROUP BY n.certificate ORDER BY n.certificate DESC LIMIT ?`,
+    parameters: [...all.flatMap(({ parameters }) => parameters), limit],
+  };
+}
+
+/** The index has all that decides; only the rows of the page are fetched. */
+function byTime(conditions: readonly Condition[], limit: number): Search {
+  const ids = page('certificates c INDEXED BY certificates_not_after', conditions, limit);
+  return {
+    sql: `SELECT c.* FROM certificates c WHERE c.id IN (${ids.sql.replace('c.*', 'c.id')}) ORDER BY c.id DESC`,
+    parameters: ids.parameters,
+  };
+}
