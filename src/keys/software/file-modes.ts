@@ -19,19 +19,39 @@ const OTHERS = 0o077;
 const octal = (mode: number): string => `0${(mode & 0o7777).toString(8).padStart(3, '0')}`;
 
 /** The argument as a shell takes it. */
-const quote = (path: string): string => (/^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`);
+const quote = (path: string): string =>
+  /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
 
 /** What is wrong with a private file or folder, `undefined` when nothing is. Tighter modes than 0600 and 0700 pass. */
-export function entryFault(path: string, stats: Stats, uid: number | undefined = process.geteuid?.()): FileFault | undefined {
+export function entryFault(
+  path: string,
+  stats: Stats,
+  uid: number | undefined = process.geteuid?.(),
+): FileFault | undefined {
   if (stats.isSymbolicLink())
-    return { path, found: 'a symbolic link', needed: 'the file or folder itself', command: `ls -l ${quote(path)}` };
+    return {
+      path,
+      found: 'a symbolic link',
+      needed: 'the file or folder itself',
+      command: `ls -l ${quote(path)}`,
+    };
   if (uid !== undefined && stats.uid !== uid)
-    return { path, found: `owner ${stats.uid}`, needed: `owner ${uid}`, command: `chown ${uid} ${quote(path)}` };
+    return {
+      path,
+      found: `owner ${stats.uid}`,
+      needed: `owner ${uid}`,
+      command: `chown ${uid} ${quote(path)}`,
+    };
   const folder = stats.isDirectory();
   // a file that its owner may execute is odd, but private
   if ((stats.mode & OTHERS) === 0) return undefined;
   const needed = folder ? '0700' : '0600';
-  return { path, found: `mode ${octal(stats.mode)}`, needed: `mode ${needed}`, command: `chmod ${needed} ${quote(path)}` };
+  return {
+    path,
+    found: `mode ${octal(stats.mode)}`,
+    needed: `mode ${needed}`,
+    command: `chmod ${needed} ${quote(path)}`,
+  };
 }
 
 export function unsafeFiles(faults: readonly FileFault[]): ChanceryError {
@@ -39,7 +59,10 @@ export function unsafeFiles(faults: readonly FileFault[]): ChanceryError {
     message: faults.map(({ path, found, needed }) => `${path}: found ${found}, needed ${needed}`).join('; '),
     rule: 'private folders have mode 0700, private files 0600; both belong to the user that runs the server, none is a symbolic link',
     fix: `Find out who may have read them, then: ${faults.map(({ command }) => command).join(' && ')}`,
-    errors: faults.map(({ path, found, needed }) => ({ field: path, message: `found ${found}, needed ${needed}` })),
+    errors: faults.map(({ path, found, needed }) => ({
+      field: path,
+      message: `found ${found}, needed ${needed}`,
+    })),
   });
 }
 
@@ -67,4 +90,8 @@ function faultOf(path: string, uid: number | undefined): FileFault[] {
 }
 
 const listFiles = (folder: string): string[] =>
-  existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort().map((name) => join(folder, name)) : [];
+  existsSync(folder)
+    ? readdirSync(folder, { recursive: true, encoding: 'utf8' })
+        .sort()
+        .map((name) => join(folder, name))
+    : [];

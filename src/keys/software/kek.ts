@@ -28,17 +28,29 @@ export const KEK_OCTETS = 32;
 const MAX_PASSPHRASE_OCTETS = 64 * 1024;
 
 export const isSoundScrypt = ({ N, r, p, salt }: ScryptParameters): boolean =>
-  Number.isInteger(Math.log2(N)) && N >= SCRYPT_LIMITS.min && N <= SCRYPT_LIMITS.max && r === 8 && p >= 1 && p <= 4 && salt.length >= 16;
+  Number.isInteger(Math.log2(N)) &&
+  N >= SCRYPT_LIMITS.min &&
+  N <= SCRYPT_LIMITS.max &&
+  r === 8 &&
+  p >= 1 &&
+  p <= 4 &&
+  salt.length >= 16;
 
 export function deriveKek(passphrase: Bytes, { N, r, p, salt }: ScryptParameters): Promise<Buffer> {
   const maxmem = 128 * N * r + 1024 * 1024;
   return new Promise((resolve, reject) => {
-    scrypt(passphrase, salt, KEK_OCTETS, { N, r, p, maxmem }, (error, key) => (error === null ? resolve(key) : reject(error)));
+    scrypt(passphrase, salt, KEK_OCTETS, { N, r, p, maxmem }, (error, key) =>
+      error === null ? resolve(key) : reject(error),
+    );
   });
 }
 
 const unusable = (message: string, fix: string): ChanceryError =>
-  new ChanceryError('invalid_configuration', { message, rule: 'keys.passphrase is a file or a systemd credential with a passphrase in it', fix });
+  new ChanceryError('invalid_configuration', {
+    message,
+    rule: 'keys.passphrase is a file or a systemd credential with a passphrase in it',
+    fix,
+  });
 
 /** The passphrase without its trailing line break. Throws `invalid_configuration`; no message quotes it. */
 export function readPassphrase(source: Exclude<KeySource, { kind: 'development' }>): Buffer {
@@ -51,19 +63,30 @@ export function readPassphrase(source: Exclude<KeySource, { kind: 'development' 
   try {
     const { size } = statSync(source.file);
     if (size > MAX_PASSPHRASE_OCTETS)
-      throw unusable(`${source.file} has ${size} octets, a passphrase at most ${MAX_PASSPHRASE_OCTETS}`, 'Name the file with the passphrase.');
+      throw unusable(
+        `${source.file} has ${size} octets, a passphrase at most ${MAX_PASSPHRASE_OCTETS}`,
+        'Name the file with the passphrase.',
+      );
     content = readFileSync(source.file);
   } catch (error) {
     if (error instanceof ChanceryError) throw error;
-    throw unusable(`the passphrase file ${source.file} cannot be read: ${reason(error)}`, 'Name a file that the server may read: --passphrase-file FILE.');
+    throw unusable(
+      `the passphrase file ${source.file} cannot be read: ${reason(error)}`,
+      'Name a file that the server may read: --passphrase-file FILE.',
+    );
   }
   const passphrase = withoutLineBreak(content);
-  if (passphrase.length === 0) throw unusable(`the passphrase file ${source.file} is empty`, 'Write a passphrase into it, e.g. `openssl rand -base64 24`.');
+  if (passphrase.length === 0)
+    throw unusable(
+      `the passphrase file ${source.file} is empty`,
+      'Write a passphrase into it, e.g. `openssl rand -base64 24`.',
+    );
   return passphrase;
 }
 
 const nameOf = (source: KeySource): string => (source.kind === 'credential' ? source.name : source.kind);
-const reason = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : 'it is no file');
+const reason = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? String(error.code) : 'it is no file';
 
 function withoutLineBreak(content: Buffer): Buffer {
   let end = content.length;
@@ -76,7 +99,8 @@ export const isReadableByAll = (file: string): boolean => (statSync(file).mode &
 
 /** Makes the development file; one that a broken-off `init` left behind is used. */
 export async function createDevelopmentKek(path: string, random: Random): Promise<Buffer> {
-  if (readPrivateFile(path) === undefined) await writePrivateFile(path, `${toBase64(random.bytes(KEK_OCTETS))}\n`);
+  if (readPrivateFile(path) === undefined)
+    await writePrivateFile(path, `${toBase64(random.bytes(KEK_OCTETS))}\n`);
   return readDevelopmentKek(path);
 }
 
@@ -84,9 +108,17 @@ export async function createDevelopmentKek(path: string, random: Random): Promis
 export function readDevelopmentKek(path: string): Buffer {
   const content = readPrivateFile(path);
   const kek = Buffer.from(content?.toString('latin1') ?? '', 'base64');
-  if (content !== undefined && kek.length === KEK_OCTETS && `${toBase64(kek)}\n` === content.toString('latin1')) return kek;
+  if (
+    content !== undefined &&
+    kek.length === KEK_OCTETS &&
+    `${toBase64(kek)}\n` === content.toString('latin1')
+  )
+    return kek;
   throw new ChanceryError('wrong_passphrase', {
-    message: content === undefined ? `the development key-encryption file ${path} is missing` : `${path} does not hold 32 octets in base64`,
+    message:
+      content === undefined
+        ? `the development key-encryption file ${path} is missing`
+        : `${path} does not hold 32 octets in base64`,
     rule: 'the keys open only with the key-encryption key that they were sealed under',
     fix: 'Put the file back as `init` wrote it.',
   });

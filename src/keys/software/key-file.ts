@@ -6,7 +6,13 @@ import type { KeyObject } from 'node:crypto';
 import { ChanceryError } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
 import { type Bytes, equal, fromUtf8, sha256, toBase64, toHex } from '../../x509/bytes.ts';
-import { exportPkcs8, importPkcs8, KEY_ALGORITHMS, type KeyAlgorithm, type KeyPair } from '../../x509/key-pair.ts';
+import {
+  exportPkcs8,
+  importPkcs8,
+  KEY_ALGORITHMS,
+  type KeyAlgorithm,
+  type KeyPair,
+} from '../../x509/key-pair.ts';
 import { openBox, readBox, sealBox, type SealedBox, toBoxJson } from './sealed-box.ts';
 
 const FORMAT = 1;
@@ -19,7 +25,13 @@ interface KeyFile {
   readonly sealed: SealedBox;
 }
 
-export function sealKeyFile(sealingKey: KeyObject, id: string, algorithm: KeyAlgorithm, pair: KeyPair, random: Random): string {
+export function sealKeyFile(
+  sealingKey: KeyObject,
+  id: string,
+  algorithm: KeyAlgorithm,
+  pair: KeyPair,
+  random: Random,
+): string {
   const { spki } = pair.publicKey;
   const pkcs8 = exportPkcs8(pair.privateKey);
   const sealed = sealBox(sealingKey, pkcs8, associatedData({ id, algorithm, spki }), random);
@@ -64,6 +76,7 @@ function parse(text: string): KeyFile | undefined {
   const { id, algorithm, publicKey, sealed } = raw ?? {};
   const known = KEY_ALGORITHMS.find((name) => name === algorithm);
   const box = readBox(sealed);
-  if (typeof id !== 'string' || known === undefined || typeof publicKey !== 'string' || box === undefined) return undefined;
+  if (typeof id !== 'string' || known === undefined || typeof publicKey !== 'string' || box === undefined)
+    return undefined;
   return { id, algorithm: known, spki: Buffer.from(publicKey, 'base64'), sealed: box };
 }

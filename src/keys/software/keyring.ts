@@ -75,12 +75,17 @@ export async function openKeyring(folder: string, given?: KeySource): Promise<Ke
   const record = readKeyring(path);
   const source = given ?? recall(record, path);
   if ((source.kind === 'development') !== (record.scrypt === undefined))
-    throw wrongPassphrase(`the keys in ${folder} were sealed ${describe(record.source.kind)}, not ${describe(source.kind)}`);
+    throw wrongPassphrase(
+      `the keys in ${folder} were sealed ${describe(record.source.kind)}, not ${describe(source.kind)}`,
+    );
   const kek =
-    record.scrypt === undefined ? readDevelopmentKek(join(folder, DEVELOPMENT_FILE)) : await deriveFrom(source, record.scrypt);
+    record.scrypt === undefined
+      ? readDevelopmentKek(join(folder, DEVELOPMENT_FILE))
+      : await deriveFrom(source, record.scrypt);
   const sealing = openBox(createSecretKey(kek), record.wrapped, associatedData(record.scrypt));
   kek.fill(0);
-  if (sealing?.length !== KEK_OCTETS) throw wrongPassphrase(`${where(source, folder)} does not open the keys in ${folder}`);
+  if (sealing?.length !== KEK_OCTETS)
+    throw wrongPassphrase(`${where(source, folder)} does not open the keys in ${folder}`);
   return unlocked(folder, sealing, source);
 }
 
@@ -101,14 +106,19 @@ function unlocked(folder: string, sealing: Bytes, source: KeySource): Keyring {
   const open = !development && source.file !== undefined && isReadableByAll(source.file);
   const warnings = [
     ...(development
-      ? [`the keys are sealed under the development file ${join(folder, DEVELOPMENT_FILE)}, which lies beside them: for production, init with --passphrase-file`]
+      ? [
+          `the keys are sealed under the development file ${join(folder, DEVELOPMENT_FILE)}, which lies beside them: for production, init with --passphrase-file`,
+        ]
       : []),
-    ...(open ? [`every user of this host may read the passphrase file ${String(source.file)}: chmod 0600`] : []),
+    ...(open
+      ? [`every user of this host may read the passphrase file ${String(source.file)}: chmod 0600`]
+      : []),
   ];
   return { sealingKey, development, warnings };
 }
 
-const describe = (kind: KeySource['kind']): string => (kind === 'development' ? 'under a development file' : 'with a passphrase');
+const describe = (kind: KeySource['kind']): string =>
+  kind === 'development' ? 'under a development file' : 'with a passphrase';
 
 function where(source: KeySource, folder: string): string {
   if (source.kind === 'development') return join(folder, DEVELOPMENT_FILE);
@@ -126,8 +136,16 @@ function remember(source: KeySource): KeyringRecord['source'] {
   if (source.kind === 'development') return { kind: 'development' };
   const file = source.file === undefined ? undefined : resolve(source.file);
   // what came through a pipe cannot be found again
-  const lasting = file !== undefined && lstatSync(file, { throwIfNoEntry: false }) !== undefined && !file.startsWith('/dev/') && !file.startsWith('/proc/');
-  return { kind: source.kind, ...(source.kind === 'credential' && { name: source.name }), ...(lasting && { file }) };
+  const lasting =
+    file !== undefined &&
+    lstatSync(file, { throwIfNoEntry: false }) !== undefined &&
+    !file.startsWith('/dev/') &&
+    !file.startsWith('/proc/');
+  return {
+    kind: source.kind,
+    ...(source.kind === 'credential' && { name: source.name }),
+    ...(lasting && { file }),
+  };
 }
 
 function recall({ source }: KeyringRecord, path: string): KeySource {
@@ -142,7 +160,12 @@ function recall({ source }: KeyringRecord, path: string): KeySource {
   });
 }
 
-const scryptJson = (scrypt: ScryptParameters) => ({ N: scrypt.N, r: scrypt.r, p: scrypt.p, salt: toBase64(scrypt.salt) });
+const scryptJson = (scrypt: ScryptParameters) => ({
+  N: scrypt.N,
+  r: scrypt.r,
+  p: scrypt.p,
+  salt: toBase64(scrypt.salt),
+});
 
 /** What the wrapping vouches for besides the key: nobody can swap the parameters. */
 const associatedData = (scrypt: ScryptParameters | undefined): Bytes =>
@@ -171,7 +194,12 @@ function readKeyring(path: string): KeyringRecord {
 interface RawKeyring {
   readonly format?: unknown;
   readonly source?: { readonly kind?: unknown; readonly name?: unknown; readonly file?: unknown };
-  readonly scrypt?: { readonly N?: unknown; readonly r?: unknown; readonly p?: unknown; readonly salt?: unknown };
+  readonly scrypt?: {
+    readonly N?: unknown;
+    readonly r?: unknown;
+    readonly p?: unknown;
+    readonly salt?: unknown;
+  };
   readonly wrapped?: unknown;
 }
 

@@ -35,7 +35,11 @@ export interface WriteOptions {
 }
 
 /** Writes a file that readers see whole or not at all, and that survives a power failure once the promise resolves. */
-export async function writePrivateFile(path: string, content: Bytes | string, options: WriteOptions = {}): Promise<void> {
+export async function writePrivateFile(
+  path: string,
+  content: Bytes | string,
+  options: WriteOptions = {},
+): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
   try {
     await writeTemporary(temporary, content, options.mode ?? PRIVATE_FILE);
@@ -93,7 +97,10 @@ export function readPrivateFile(path: string): Buffer | undefined {
     descriptor = openSync(path, O_RDONLY | O_NOFOLLOW);
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return undefined;
-    if (hasCode(error, 'ELOOP', 'EMLINK')) throw unsafeFiles([{ path, found: 'a symbolic link', needed: 'the file itself', command: `ls -l ${path}` }]);
+    if (hasCode(error, 'ELOOP', 'EMLINK'))
+      throw unsafeFiles([
+        { path, found: 'a symbolic link', needed: 'the file itself', command: `ls -l ${path}` },
+      ]);
     throw error;
   }
   try {

@@ -43,10 +43,16 @@ export const toBoxJson = (box: SealedBox) => ({
 /** `undefined` when the value is not what `toBoxJson` writes. */
 export function readBox(value: unknown): SealedBox | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
-  const { cipher, nonce, ciphertext, tag } = value as Readonly<Record<string, unknown>> & { cipher?: unknown; nonce?: unknown; ciphertext?: unknown; tag?: unknown };
+  const { cipher, nonce, ciphertext, tag } = value as Readonly<Record<string, unknown>> & {
+    cipher?: unknown;
+    nonce?: unknown;
+    ciphertext?: unknown;
+    tag?: unknown;
+  };
   if (cipher !== 'AES-256-GCM') return undefined;
   const box = { nonce: octets(nonce), ciphertext: octets(ciphertext), tag: octets(tag) };
   return box.nonce.length === NONCE_OCTETS && box.tag.length === TAG_OCTETS ? box : undefined;
 }
 
-const octets = (value: unknown): Bytes => (typeof value === 'string' ? Buffer.from(value, 'base64') : Buffer.alloc(0));
+const octets = (value: unknown): Bytes =>
+  typeof value === 'string' ? Buffer.from(value, 'base64') : Buffer.alloc(0);

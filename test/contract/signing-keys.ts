@@ -1,0 +1,104 @@
+/** What every backend of `SigningKeys` keeps. */
+import { describe, expect, test } from 'vitest';
+import type { SigningKeys } from '../../src/keys/signing-keys.ts';
+import { equal, fromUtf8, toHex } from '../../src/x509/bytes.ts';
+import type { KeyAlgorithm } from '../../src/x509/key-pair.ts';
+import type { KeyType } from '../../src/x509/public-key.ts';
+import { signatureAlgorithmFor, verifySignature } from '../../src/x509/signature.ts';
+
+export interface SigningKeysBackend {
+  readonly keys: SigningKeys;
+  /** The same keys as a process sees them that was started later. */
+  reopen(): Promise<SigningKeys>;
+}
+
+const ALGORITHMS: readonly [KeyAlgorithm, KeyType][] = [
+  ['ecdsa-p256', 'ecdsa-p256'],
+  ['ecdsa-p384', 'ecdsa-p384'],
+  ['ed25519', 'ed25519'],
+  ['rsa-2048', 'rsa'],
+];
+
+const MESSAGE = fromUtf8('to be signed');
+
+export function signingKeysContract(name: string, start: () => Promise<SigningKeysBackend>): void {
+  describe(`${name} keeps the contract of signing keys`, () => {
+    test.each(ALGORITHMS)(
+      'a key of the algorithm %s signs, also after a restart',
+      async (algorithm, type) => {
+        const { keys, reopen } = await start();
+        const made = await keys.generate('servers-1', algorithm);
+        expect(made.id).toBe('servers-1');
+        expect(made.publicKey.type).toBe(type);
+        const opened = (await reopen()).open('servers-1');
+        expect(toHex(opened.publicKey.spki)).toBe(toHex(made.publicKey.spki));
+        for (const key of [made, keys.open('servers-1'), opened]) {
+          const signature = key.sign(MESSAGE);
+          const { identifier } = signatureAlgorithmFor(type);
+          expect(verifySignature(identifier, MESSAGE, signature, made.publicKey)).toBe(true);
+          expect(verifySignature(identifier, fromUtf8('something else'), signature, made.publicKey)).toBe(
+            false,
+          );
+        }
+      },
+    );
+
+    test('every key is a fresh one, and they are listed in order', async () => {
+      const { keys, reopen } = await start();
+      expect(keys.list()).toEqual([]);
+      const second = await keys.generate('b-1', 'ecdsa-p256');
+      const first = await keys.generate('a-1', 'ecdsa-p256');
+      expect(equal(first.publicKey.spki, second.publicKey.spki)).toBe(false);
+      expect(keys.list()).toEqual(['a-1', 'b-1']);
+      expect((await reopen()).list()).toEqual(['a-1', 'b-1']);
+    });
+
+    test('no key is ever overwritten', async () => {
+      const { keys, reopen } = await start();
+      const first = await keys.generate('servers-1', 'ecdsa-p256');
+      await expect(keys.generate('servers-1', 'ecdsa-p256')).rejects.toMatchObject({
+        code: 'already_exists',
+      });
+      for (const now of [keys, await reopen()])
+        expect(toHex(now.open('servers-1').publicKey.spki)).toBe(toHex(first.publicKey.spki));
+    });
+
+    test('of two that make a key under one id at once, one does', async () => {
+      const { keys, reopen } = await start();
+      const results = await Promise.allSettled([
+        keys.generate('servers-1', 'ecdsa-p256'),
+        keys.generate('servers-1', 'ecdsa-p256'),
+      ]);
+      const [made, ...more] = results.flatMap((result) =>
+        result.status === 'fulfilled' ? [result.value] : [],
+      );
+      expect(more).toEqual([]);
+      for (const now of [keys, await reopen()])
+        expect(toHex(now.open('servers-1').publicKey.spki)).toBe(
+          toHex(made?.publicKey.spki ?? new Uint8Array()),
+        );
+    });
+
+    test('a key that was never made is not found', async () => {
+      const { keys } = await start();
+      expect(() => keys.open('servers-9')).toThrow(expect.objectContaining({ code: 'not_found' }));
+    });
+
+    test.each([
+      '',
+      '../keyring',
+      'a/b',
+      'a\\b',
+      '/etc/passwd',
+      'A',
+      '.hidden',
+      'a\0b',
+      'a'.repeat(101),
+      '..',
+    ])('an id like %j is refused', async (id) => {
+      const { keys } = await start();
+      await expect(keys.generate(id, 'ed25519')).rejects.toMatchObject({ code: 'invalid_request' });
+      expect(() => keys.open(id)).toThrow(expect.objectContaining({ code: 'invalid_request' }));
+    });
+  });
+}
