@@ -11,10 +11,10 @@ const DOMAIN = 'identity|audit|path|issuance|acme|revocation|renewal';
 const forbidden = [];
 const refuse = (name, comment, from, to) => forbidden.push({ name, comment, severity: 'error', from, to });
 /** Packages that one room wraps for all others. */
-const owned = (room, packages) =>
+const owns = (room, name, packages) =>
   refuse(
-    `${packages.replace(/\W+/g, '-')}-belongs-to-${room.replace(/\W+/g, '-')}`,
-    `Only src/${room}/ imports it; others ask that room.`,
+    name,
+    'One room wraps it for all others.',
     { path: '^src/', pathNot: `^src/${room}` },
     { path: `node_modules/(${packages})` },
   );
@@ -153,10 +153,10 @@ refuse(
 );
 
 // packages
-owned('x509/', '@peculiar/|pkijs/|node-forge/|asn1|reflect-metadata/');
-owned('http/', 'express/|helmet/');
-owned('db/', 'better-sqlite3/');
-owned('cli(/|[.]ts$)', 'commander/');
+owns('x509/', 'x509-owns-asn1', '@peculiar/|pkijs/|node-forge/|asn1|reflect-metadata/');
+owns('http/', 'http-owns-express', 'express/|helmet/');
+owns('db/', 'db-owns-sqlite', 'better-sqlite3/');
+owns('cli(/|[.]ts$)', 'cli-owns-commander', 'commander/');
 refuse(
   'declared-packages',
   'package.json names what the shipped code imports, as a dependency.',

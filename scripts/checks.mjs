@@ -101,7 +101,7 @@ export class Tally {
         `--outputFile.json=${report}`,
         ...args,
       ],
-      { ...options, live: true },
+      { ...options, live: true, env: process.stdout.isTTY ? {} : { NO_COLOR: '1', FORCE_COLOR: '0' } },
     );
     if (output !== '') console.log(output.trim());
     const sum = readReport(report);
