@@ -64,7 +64,10 @@ export class AnonymousRefusals {
   }
 }
 
-function merge(first: RefusalWindow | undefined, second: RefusalWindow | undefined): RefusalWindow | undefined {
+function merge(
+  first: RefusalWindow | undefined,
+  second: RefusalWindow | undefined,
+): RefusalWindow | undefined {
   if (first === undefined || second === undefined) return first ?? second;
   return {
     from: first.from,

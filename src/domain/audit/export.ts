@@ -125,7 +125,9 @@ export function readHeaderLine(line: string): ExportHeader | undefined {
 
 export function readEntryLine(
   line: string,
-): { readonly hash: string; readonly body: string; readonly parsed: Readonly<Record<string, unknown>> } | undefined {
+):
+  | { readonly hash: string; readonly body: string; readonly parsed: Readonly<Record<string, unknown>> }
+  | undefined {
   if (!line.startsWith(ENTRY_START) || !line.endsWith('}')) return undefined;
   const hash = line.slice(ENTRY_START.length, ENTRY_START.length + 64);
   const body = line.slice(BODY_AT, -1);

@@ -11,6 +11,8 @@ export interface AuditLog {
   last(): AuditEntry | undefined;
   /** Heads that sign an entry from `from` on, ascending, at most `limit`. */
   heads(from: number, limit: number): readonly AuditHead[];
+  /** The head that signs the newest signed entry; `undefined` before the first one. */
+  lastHead(): AuditHead | undefined;
   /** Durable when it resolves. */
   addHead(head: AuditHead): Promise<void>;
 }

@@ -1,0 +1,128 @@
+/** `Metrics` on prom-client, in a registry of its own. Names are stable: alerts and dashboards are built on them. */
+import { createRequire } from 'node:module';
+import type * as promClient from 'prom-client';
+import type { Metrics, MetricSources } from '../base/metrics.ts';
+
+// The package's main file also loads its cluster, push gateway and event loop parts: 18 ms and 8 MiB instead of 4 ms and
+// 0.4 MiB (Node 24, http and https loaded).
+const require = createRequire(import.meta.url);
+const Registry = require('prom-client/lib/registry.js') as typeof promClient.Registry;
+const Counter = require('prom-client/lib/counter.js') as typeof promClient.Counter;
+const Gauge = require('prom-client/lib/gauge.js') as typeof promClient.Gauge;
+const Histogram = require('prom-client/lib/histogram.js') as typeof promClient.Histogram;
+
+const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+/** Seconds. An issuance takes about one millisecond, a full disk two seconds. */
+const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
+
+export function createMetrics(sources: MetricSources): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+
+  const issued = new Counter({
+    name: 'chancery_certificates_issued_total',
+    help: 'Certificates issued and recorded.',
+    labelNames: ['issuer', 'profile', 'door'],
+    registers,
+  });
+  const refusals = new Counter({
+    name: 'chancery_refusals_total',
+    help: 'Requests refused, by the stable code of the error.',
+    labelNames: ['code'],
+    registers,
+  });
+  const requests = new Counter({
+    name: 'chancery_http_requests_total',
+    help: 'HTTP requests answered.',
+    labelNames: ['route', 'method', 'status'],
+    registers,
+  });
+  const durations = new Histogram({
+    name: 'chancery_http_request_duration_seconds',
+    help: 'Time from the first octet of a request to the end of its answer.',
+    labelNames: ['route'],
+    buckets: BUCKETS,
+    registers,
+  });
+  collectSources(sources, registers);
+  collectProcess(registers);
+
+  return {
+    certificateIssued: (issuer, profile, door) => issued.inc({ issuer, profile, door }),
+    refused: (code) => refusals.inc({ code }),
+    httpRequest(route, method, status, seconds) {
+      // a client may send any method
+      requests.inc({ route, method: METHODS.has(method) ? method : 'other', status });
+      durations.observe({ route }, seconds);
+    },
+    render: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
+  };
+}
+
+type Registers = promClient.Registry[];
+
+function collectSources(sources: MetricSources, registers: Registers): void {
+  new Gauge({
+    name: 'chancery_issuer_not_after_timestamp_seconds',
+    help: 'When the certificate of an issuing generation expires, as Unix time.',
+    labelNames: ['generation'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { generation, notAfter } of attempt(() => [...sources.issuerNotAfter()]) ?? [])
+        this.set({ generation }, notAfter / 1000);
+    },
+  });
+  gauge(
+    registers,
+    'chancery_headroom_seconds',
+    'Time until the first live certificate expires if the server stays down. Absent when none lives.',
+    () => sources.headroomSeconds(),
+  );
+  gauge(registers, 'chancery_audit_sequence', 'Sequence number of the newest audit entry.', () =>
+    sources.auditSequence(),
+  );
+  gauge(registers, 'chancery_store_healthy', '1 while the store accepts records, else 0.', () =>
+    Number(attempt(() => sources.storeHealthy()) ?? false),
+  );
+}
+
+function collectProcess(registers: Registers): void {
+  const startedAt = Date.now() / 1000 - process.uptime();
+  gauge(registers, 'process_start_time_seconds', 'When the process started, as Unix time.', () => startedAt);
+  gauge(registers, 'process_resident_memory_bytes', 'Resident memory of the process.', () =>
+    process.memoryUsage.rss(),
+  );
+  new Counter({
+    name: 'process_cpu_seconds_total',
+    help: 'CPU time of the process, user and system.',
+    registers,
+    collect() {
+      const { user, system } = process.cpuUsage();
+      this.reset();
+      this.inc((user + system) / 1e6);
+    },
+  });
+}
+
+/** A gauge that asks when somebody scrapes. A fact that cannot be had is left out: it must not fail the others. */
+function gauge(registers: Registers, name: string, help: string, fact: () => number | undefined): void {
+  new Gauge({
+    name,
+    help,
+    registers,
+    collect() {
+      const value = attempt(fact);
+      if (value === undefined) this.remove();
+      else this.set(value);
+    },
+  });
+}
+
+function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}
