@@ -33,6 +33,9 @@ export function openAuditLog({ database, writer }: Rooms): AuditLog {
   const heads: Statement<[number, number], HeadRow> = database.prepare(
     'SELECT * FROM audit_heads WHERE sequence >= ? ORDER BY sequence LIMIT ?',
   );
+  const lastHead: Statement<[], HeadRow> = database.prepare(
+    'SELECT * FROM audit_heads ORDER BY sequence DESC LIMIT 1',
+  );
   const insertHead: Statement = database.prepare(
     'INSERT INTO audit_heads (sequence, hash, time, key_id, signature) VALUES (?, ?, ?, ?, ?)',
   );
@@ -44,6 +47,10 @@ export function openAuditLog({ database, writer }: Rooms): AuditLog {
       return row && readEntry(row);
     },
     heads: (from, limit) => writer.read(() => heads.all(from, limit)).map(readHead),
+    lastHead() {
+      const row = writer.read(() => lastHead.get());
+      return row && readHead(row);
+    },
     addHead: (head) =>
       writer.write(() => {
         try {

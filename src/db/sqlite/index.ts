@@ -28,6 +28,11 @@ export interface StoreOptions {
    * was rejected, everything later will be. The program goes red and exits non-zero.
    */
   readonly onFatal: (error: ChanceryError) => void;
+  /**
+   * Called with the sequence number of the newest audit entry after a commit and before anybody is answered: where
+   * sinks get their copies. Who waits for an entry that it throws at is rejected with what it threw; the record stays.
+   */
+  readonly afterCommit?: (sequence: number) => void;
   /** Called before each migration of a database that has a schema already; the file then holds everything (no WAL). */
   readonly beforeMigration?: (from: number, to: number) => void;
 }

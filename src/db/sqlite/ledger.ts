@@ -49,11 +49,13 @@ export function openLedger(
   };
 
   return {
-    async record(recording) {
-      const result = await writer.write(() => run(recording));
-      if (result.kind === 'recorded' && recording.certificate !== undefined) inventory.added();
-      return result;
-    },
+    record: (recording) =>
+      writer.write(
+        () => run(recording),
+        ({ kind }) => {
+          if (kind === 'recorded' && recording.certificate !== undefined) inventory.added();
+        },
+      ),
     findClaim: claims.find,
     findCertificate(serial) {
       const octets = fromHex(serial);

@@ -19,6 +19,7 @@ export interface WriterOptions {
   readonly audit: AuditAppender;
   readonly log: Log;
   readonly onFatal: (error: ChanceryError) => void;
+  readonly afterCommit?: (sequence: number) => void;
   /** Recordings in one transaction. */
   readonly maxBatch?: number;
   /** Recordings that may wait; more are refused at once. */
@@ -27,8 +28,15 @@ export interface WriterOptions {
 
 interface Job {
   readonly run: () => unknown;
+  readonly committed: (value: unknown) => void;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: ChanceryError) => void;
+}
+
+/** Of a job, to be told in this order once the transaction is durable. */
+interface Outcome {
+  readonly committed: () => void;
+  readonly settle: () => void;
 }
 
 /** Pages in the write-ahead log, estimated, after which they are moved into the database file. */
@@ -41,6 +49,7 @@ export class Writer {
   readonly #audit: AuditAppender;
   readonly #log: Log;
   readonly #onFatal: (error: ChanceryError) => void;
+  readonly #afterCommit: (sequence: number) => void;
   readonly #maxBatch: number;
   readonly #maxQueue: number;
   readonly #begin: Statement;
@@ -52,17 +61,22 @@ export class Writer {
   #scheduled = false;
   #closed = false;
   #uncheckpointed = 0;
+  /** Sequence number of the last entry that `afterCommit` accepted. */
+  #shipped: number;
   /** Why the last write failed. */
   #reason: string | undefined;
   #fatal: ChanceryError | undefined;
 
-  constructor({ database, audit, log, onFatal, maxBatch = 256, maxQueue = 10_000 }: WriterOptions) {
+  constructor(options: WriterOptions) {
+    const { database } = options;
     this.#database = database;
-    this.#audit = audit;
-    this.#log = log;
-    this.#onFatal = onFatal;
-    this.#maxBatch = maxBatch;
-    this.#maxQueue = maxQueue;
+    this.#audit = options.audit;
+    this.#log = options.log;
+    this.#onFatal = options.onFatal;
+    this.#afterCommit = options.afterCommit ?? (() => undefined);
+    this.#maxBatch = options.maxBatch ?? 256;
+    this.#maxQueue = options.maxQueue ?? 10_000;
+    this.#shipped = options.audit.sequence();
     this.#begin = database.prepare('BEGIN IMMEDIATE');
     this.#commit = database.prepare('COMMIT');
     this.#savepoint = database.prepare('SAVEPOINT job');
@@ -72,9 +86,10 @@ export class Writer {
 
   /**
    * Runs `job` in the next transaction; resolves with its value when that is durable. Throwing undoes this job alone.
+   * `committed` hears of a durable value even when its caller is not answered.
    * Rejects with `store_unavailable`, `shutting_down`, or what the job threw (`internal` for a row that does not fit).
    */
-  write<T>(job: () => T): Promise<T> {
+  write<T>(job: () => T, committed: (value: T) => void = () => undefined): Promise<T> {
     if (this.#fatal !== undefined) return Promise.reject(this.#fatal);
     if (this.#closed)
       return Promise.reject(
@@ -82,7 +97,12 @@ export class Writer {
       );
     if (this.#queue.length >= this.#maxQueue) return Promise.reject(queueFull(this.#maxQueue));
     return new Promise<T>((resolve, reject) => {
-      this.#queue.push({ run: job, resolve: resolve as (value: unknown) => void, reject });
+      this.#queue.push({
+        run: job,
+        committed: committed as (value: unknown) => void,
+        resolve: resolve as (value: unknown) => void,
+        reject,
+      });
       this.#schedule();
     });
   }
@@ -127,43 +147,83 @@ export class Writer {
     const batch = this.#queue.splice(0, this.#maxBatch);
     try {
       if (this.#fatal !== undefined) throw this.#fatal;
-      const settlements = this.#transact(batch);
-      this.#recovered();
-      for (const settle of settlements) settle();
+      const outcomes = this.#transact(batch);
+      for (const { committed } of outcomes) committed();
+      this.#answer(batch, outcomes);
       this.#uncheckpointed += PAGES_PER_BATCH + PAGES_PER_JOB * batch.length;
       if (this.#uncheckpointed >= CHECKPOINT_PAGES) this.#scheduleCheckpoint();
     } catch (error) {
       this.#rollback();
-      const failure = this.#fatal ?? this.#fail(error);
+      const failure = this.#fail(error);
       for (const job of batch) job.reject(failure);
     }
   }
 
-  #transact(batch: readonly Job[]): (() => void)[] {
-    this.#begin.run();
-    this.#audit.begin();
-    const settlements = batch.map((job) => this.#attempt(job));
-    this.#commit.run();
-    this.#audit.committed();
-    return settlements;
+  /** Entries go to `afterCommit` first: who waits for one that it does not accept gets no answer. */
+  #answer(batch: readonly Job[], outcomes: readonly Outcome[]): void {
+    const sequence = this.#audit.sequence();
+    try {
+      if (this.#shipped !== sequence) this.#afterCommit(sequence);
+    } catch (error) {
+      const failure = rowFailure(error);
+      this.#complain(failure, error);
+      for (const job of batch) job.reject(failure);
+      return;
+    }
+    this.#shipped = sequence;
+    this.#recovered();
+    for (const { settle } of outcomes) settle();
   }
 
-  #attempt(job: Job): () => void {
+  /**
+   * First without savepoints, which cost a tenth of everything: a job that throws is rare. When one does, all is undone
+   * and done again with a savepoint each. Jobs are written so that they can be run again.
+   */
+  #transact(batch: readonly Job[]): Outcome[] {
+    try {
+      return this.#transaction(batch, (job) => this.#run(job));
+    } catch (error) {
+      if (!this.#isOfOneJob(error)) throw error;
+      this.#rollback();
+      return this.#transaction(batch, (job) => this.#runApart(job));
+    }
+  }
+
+  #transaction(batch: readonly Job[], run: (job: Job) => Outcome): Outcome[] {
+    this.#begin.run();
+    this.#audit.begin();
+    const outcomes = batch.map(run);
+    this.#commit.run();
+    this.#audit.committed();
+    return outcomes;
+  }
+
+  #run(job: Job): Outcome {
+    const value = job.run();
+    return { committed: () => job.committed(value), settle: () => job.resolve(value) };
+  }
+
+  #runApart(job: Job): Outcome {
     this.#savepoint.run();
     const mark = this.#audit.mark();
     try {
-      const value = job.run();
+      const outcome = this.#run(job);
       this.#release.run();
-      return () => job.resolve(value);
+      return outcome;
     } catch (error) {
-      if (severity(error) !== 'row' || !this.#database.inTransaction) throw error;
+      if (!this.#isOfOneJob(error)) throw error;
       this.#rollbackTo.run();
       this.#release.run();
       this.#audit.rewind(mark);
       const failure = rowFailure(error);
       if (failure.code === 'internal') this.#log.error('a record was refused', { error: String(error) });
-      return () => job.reject(failure);
+      return { committed: () => undefined, settle: () => job.reject(failure) };
     }
+  }
+
+  /** SQLite has undone the whole transaction already where it saw no other way. */
+  #isOfOneJob(error: unknown): boolean {
+    return severity(error) === 'row' && this.#database.inTransaction;
   }
 
   #rollback(): void {
@@ -195,11 +255,16 @@ export class Writer {
     if (this.#fatal !== undefined) return this.#fatal;
     const fatal = severity(error) === 'fatal';
     const failure = fatal ? broken(error) : unavailable(error);
-    if (this.#reason !== failure.message)
-      this.#log.error(failure.message, { code: sqliteCode(error), file: this.#database.name, heals: !fatal });
-    this.#reason = failure.message;
+    this.#complain(failure, error);
     if (fatal) this.#die(failure);
     return failure;
+  }
+
+  /** Once per reason, not once per request. */
+  #complain(failure: ChanceryError, error: unknown): void {
+    if (this.#reason !== failure.message)
+      this.#log.error(failure.message, { code: sqliteCode(error), file: this.#database.name });
+    this.#reason = failure.message;
   }
 
   #die(failure: ChanceryError): void {
