@@ -1,0 +1,24 @@
+/** How contract suites get a store: every backend of the ports of record is one of these. */
+import type { Instant } from '../../src/base/clock.ts';
+import type { AuditLog } from '../../src/domain/audit/ports.ts';
+import type { GrantStore } from '../../src/domain/identity/ports.ts';
+import type { AuthorityStore, Inventory, Ledger } from '../../src/domain/issuance/ports.ts';
+
+export interface TestStore {
+  readonly ledger: Ledger;
+  readonly inventory: Inventory;
+  readonly authorities: AuthorityStore;
+  readonly audit: AuditLog;
+  readonly grants: GrantStore;
+  latestAuditTime(): Instant;
+  pruneClaims(before: Instant): Promise<number>;
+  /** What revocation will do. */
+  revoke(serial: string, at: Instant, reason: number): void;
+  block(keyFingerprint: string): void;
+}
+
+export interface StoreBackend {
+  readonly name: string;
+  /** An empty store of this test's own, closed when the test is over. */
+  open(): TestStore;
+}

@@ -1,0 +1,21 @@
+import { auditLogContract } from '../contract/audit-log.ts';
+import { authorityStoreContract } from '../contract/authority-store.ts';
+import { grantStoreContract } from '../contract/grant-store.ts';
+import { inventoryContract } from '../contract/inventory.ts';
+import { ledgerContract } from '../contract/ledger.ts';
+import type { StoreBackend } from '../contract/store-backend.ts';
+import { MemoryStore } from '../fakes/memory-store.ts';
+import { openTestStore } from './sqlite/test-store.ts';
+
+const BACKENDS: readonly StoreBackend[] = [
+  { name: 'the store in memory', open: () => new MemoryStore() },
+  { name: 'SQLite', open: () => openTestStore() },
+];
+
+for (const backend of BACKENDS) {
+  ledgerContract(backend);
+  inventoryContract(backend);
+  auditLogContract(backend);
+  grantStoreContract(backend);
+  authorityStoreContract(backend);
+}

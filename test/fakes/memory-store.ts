@@ -1,0 +1,209 @@
+/** Everything that remembers, in memory: the same behaviour as a database, gone when the test is. */
+import type { Instant } from '../../src/base/clock.ts';
+import { ChanceryError } from '../../src/base/errors.ts';
+import { type ChainEnd, EMPTY_CHAIN, link } from '../../src/domain/audit/chain.ts';
+import type { AuditDraft, AuditEntry } from '../../src/domain/audit/entry.ts';
+import type { AuditHead } from '../../src/domain/audit/head.ts';
+import type { AuditLog } from '../../src/domain/audit/ports.ts';
+import type { GrantStore, StoredGrant } from '../../src/domain/identity/ports.ts';
+import type { GenerationFacts } from '../../src/domain/issuance/issuer.ts';
+import {
+  type AuthorityStore,
+  type CertificateQuery,
+  certificateState,
+  type IdempotencyClaim,
+  type Inventory,
+  type Ledger,
+  type RootFacts,
+  type StoredCertificate,
+} from '../../src/domain/issuance/ports.ts';
+
+interface Claimed extends IdempotencyClaim {
+  readonly serial: string;
+}
+
+export class MemoryStore {
+  readonly certificates: StoredCertificate[] = [];
+  readonly entries: AuditEntry[] = [];
+  #claims: Claimed[] = [];
+  readonly #heads: AuditHead[] = [];
+  readonly #roots: RootFacts[] = [];
+  readonly #generations: GenerationFacts[] = [];
+  readonly #grants = new Map<string, StoredGrant>();
+  readonly #blocked = new Set<string>();
+  #end: ChainEnd = EMPTY_CHAIN;
+  #latest: Instant = 0;
+  /** While set, every write is rejected with it: the disk is full. */
+  failWith: ChanceryError | undefined;
+
+  readonly ledger: Ledger = {
+    record: ({ certificate, claim, audit }) =>
+      this.#write(() => {
+        const holder = claim && this.ledger.findClaim(claim.principal, claim.key);
+        if (holder !== undefined) return { kind: 'claimed', ...holder };
+        if (claim !== undefined && certificate === undefined)
+          throw new ChanceryError('internal', 'an Idempotency-Key was claimed for no certificate');
+        if (certificate !== undefined) {
+          const { serial, fingerprint } = certificate;
+          if (this.certificates.some((other) => other.serial === serial || other.fingerprint === fingerprint))
+            throw new ChanceryError('internal', 'a record was refused by the store');
+          this.certificates.push({ ...certificate, revokedAt: null, revocationReason: null });
+          if (claim !== undefined) this.#claims.push({ ...claim, serial });
+        }
+        this.#append(audit);
+        return { kind: 'recorded' };
+      }),
+    findClaim: (principal, key) => {
+      const found = this.#claims.find((claim) => claim.principal === principal && claim.key === key);
+      return found && { serial: found.serial, requestHash: found.requestHash };
+    },
+    findCertificate: (serial) => this.certificates.find((certificate) => certificate.serial === serial),
+    isKeyBlocked: (keyFingerprint) => this.#blocked.has(keyFingerprint),
+  };
+
+  readonly inventory: Inventory = {
+    search: (query, now, limit, cursor) => {
+      if (!Number.isInteger(limit) || limit < 1 || limit > 500)
+        throw new ChanceryError('invalid_request', `${limit} certificates in one page`);
+      const before = cursor === undefined ? this.certificates.length : readCursor(cursor);
+      const found = this.certificates
+        .map((certificate, index) => ({ certificate, index }))
+        .filter(({ certificate, index }) => index < before && matches(query, certificate, now))
+        .reverse();
+      const page = found.slice(0, limit);
+      return {
+        certificates: page.map(({ certificate }) => certificate),
+        cursor: found.length > limit ? `row-${page.at(-1)?.index}` : undefined,
+      };
+    },
+    firstExpiry: (now) =>
+      this.certificates
+        .filter((certificate) => certificateState(certificate, now) === 'valid')
+        .map(({ notAfter }) => notAfter)
+        .sort((a, b) => a - b)[0],
+    count: () => this.certificates.length,
+  };
+
+  readonly authorities: AuthorityStore = {
+    roots: () => [...this.#roots],
+    generations: () =>
+      [...this.#generations].sort((a, b) => compare(a.issuer, b.issuer) || a.number - b.number),
+    addRoot: (root, audit) =>
+      this.#write(() => {
+        if (this.#roots.some(({ name }) => name === root.name))
+          throw new ChanceryError('already_exists', root.name);
+        this.#roots.push(root);
+        this.#append(audit);
+      }),
+    addGeneration: (facts, audit) =>
+      this.#write(() => {
+        const same = (other: GenerationFacts): boolean =>
+          other.id === facts.id || (other.issuer === facts.issuer && other.number === facts.number);
+        if (this.#generations.some(same)) throw new ChanceryError('already_exists', facts.id);
+        if (!this.#roots.some(({ name }) => name === facts.root))
+          throw new ChanceryError('internal', 'a record was refused by the store');
+        this.#generations.push(facts);
+        this.#append(audit);
+      }),
+    stopGeneration: (id, reason, audit) =>
+      this.#write(() => {
+        const index = this.#generations.findIndex((facts) => facts.id === id);
+        const facts = this.#generations[index];
+        if (facts === undefined) throw new ChanceryError('not_found', id);
+        this.#generations[index] = { ...facts, stopped: facts.stopped ?? reason };
+        this.#append(audit);
+      }),
+  };
+
+  readonly audit: AuditLog = {
+    entries: (from, limit) => this.entries.filter(({ sequence }) => sequence >= from).slice(0, limit),
+    last: () => this.entries.at(-1),
+    heads: (from, limit) =>
+      this.#sortedHeads()
+        .filter(({ sequence }) => sequence >= from)
+        .slice(0, limit),
+    lastHead: () => this.#sortedHeads().at(-1),
+    addHead: (head) =>
+      this.#write(() => {
+        if (this.#heads.some(({ sequence }) => sequence === head.sequence))
+          throw new ChanceryError('already_exists', `head ${head.sequence}`);
+        this.#heads.push(head);
+      }),
+  };
+
+  readonly grants: GrantStore = {
+    list: () => [...this.#grants.values()].sort((a, b) => compare(a.name, b.name)),
+    add: (grant, audit) =>
+      this.#write(() => {
+        if (this.#grants.has(grant.name)) throw new ChanceryError('already_exists', grant.name);
+        this.#grants.set(grant.name, grant);
+        this.#append(audit);
+      }),
+    remove: (name, audit) =>
+      this.#write(() => {
+        if (!this.#grants.delete(name)) throw new ChanceryError('not_found', name);
+        this.#append(audit);
+      }),
+  };
+
+  latestAuditTime(): Instant {
+    return this.#latest;
+  }
+
+  pruneClaims(before: Instant): Promise<number> {
+    return this.#write(() => {
+      const all = this.#claims.length;
+      this.#claims = this.#claims.filter(({ claimedAt }) => claimedAt >= before);
+      return all - this.#claims.length;
+    });
+  }
+
+  revoke(serial: string, at: Instant, reason: number): void {
+    const index = this.certificates.findIndex((certificate) => certificate.serial === serial);
+    const certificate = this.certificates[index];
+    if (certificate !== undefined)
+      this.certificates[index] = { ...certificate, revokedAt: at, revocationReason: reason };
+  }
+
+  block(keyFingerprint: string): void {
+    this.#blocked.add(keyFingerprint);
+  }
+
+  /** In a later turn, like a disk; one at a time, like the one writer. */
+  async #write<T>(change: () => T): Promise<T> {
+    await new Promise((resolve) => setImmediate(resolve));
+    if (this.failWith !== undefined) throw this.failWith;
+    return change();
+  }
+
+  #append(drafts: readonly AuditDraft[]): void {
+    for (const draft of drafts) {
+      const entry = link(this.#end, draft);
+      this.entries.push(entry);
+      this.#end = entry;
+      this.#latest = Math.max(this.#latest, draft.time);
+    }
+  }
+
+  #sortedHeads(): AuditHead[] {
+    return [...this.#heads].sort((a, b) => a.sequence - b.sequence);
+  }
+}
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+function matches(query: CertificateQuery, certificate: StoredCertificate, now: Instant): boolean {
+  const { name, state, expiresBefore, ...exact } = query;
+  return (
+    Object.entries(exact).every(([field, value]) => certificate[field as keyof typeof exact] === value) &&
+    (name === undefined || certificate.names.some(({ value }) => value === name)) &&
+    (state === undefined || certificateState(certificate, now) === state) &&
+    (expiresBefore === undefined || certificate.notAfter < expiresBefore)
+  );
+}
+
+function readCursor(cursor: string): number {
+  const match = /^row-(\d{1,15})$/.exec(cursor);
+  if (match === null) throw new ChanceryError('invalid_cursor', cursor);
+  return Number(match[1]);
+}
