@@ -144,7 +144,7 @@ export class AuditFileSink implements AuditSink {
       const text =
         'body' in item
           ? entryLine(item)
-          : headLine(item, lines.at(-1)?.after.previousHead ?? this.#copied?.previousHead ?? 0);
+          : headLine(item, lines.at(-1)?.after.previousHead ?? this.#copied?.previousHead ?? EMPTY_CHAIN);
       lines.push({ text: Buffer.from(`${text}\n`), after: at });
     }
     return lines;
@@ -208,7 +208,7 @@ export class AuditFileSink implements AuditSink {
   /** A new file, or a new reader: a header says what came before. The first reader of a pipe gets what is new. */
   #begin(unknown: ChainEnd): void {
     const end = this.#copied?.end ?? unknown;
-    const after = { end, headsUpTo: Math.max(0, end.sequence - 1), previousHead: 0 };
+    const after = { end, headsUpTo: Math.max(0, end.sequence - 1), previousHead: EMPTY_CHAIN };
     const { trustDomain, keyId } = this.#options;
     const header = headerLine({ form: 'copy', trustDomain, key: keyId, after: end });
     this.#write([{ text: Buffer.from(`${header}\n`), after }]);
@@ -222,12 +222,12 @@ export class AuditFileSink implements AuditSink {
   }
 }
 
-const START: CopyEnd = { end: EMPTY_CHAIN, headsUpTo: 0, previousHead: 0 };
+const START: CopyEnd = { end: EMPTY_CHAIN, headsUpTo: 0, previousHead: EMPTY_CHAIN };
 
 const step = (at: CopyEnd, item: AuditEntry | AuditHead): CopyEnd =>
   'body' in item
     ? { ...at, end: { sequence: item.sequence, hash: item.hash } }
-    : { ...at, headsUpTo: item.sequence, previousHead: item.sequence };
+    : { ...at, headsUpTo: item.sequence, previousHead: item };
 
 /** Each head after the entry that it signs, or first of all when that entry was copied before. */
 function* interleave(

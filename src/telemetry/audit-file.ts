@@ -13,7 +13,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { readEntryLine, readHeaderLine, readHeadLine } from '../domain/audit/export.ts';
-import type { ChainEnd } from '../domain/audit/chain.ts';
+import { type ChainEnd, EMPTY_CHAIN } from '../domain/audit/chain.ts';
 
 const { O_APPEND, O_CREAT, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 
@@ -22,8 +22,8 @@ export interface CopyEnd {
   readonly end: ChainEnd;
   /** Heads of entries up to this one are there, or will not come any more. */
   readonly headsUpTo: number;
-  /** Sequence number of the head on the last line; 0 when it is unknown. */
-  readonly previousHead: number;
+  /** The entry that the head on the last line signs; `EMPTY_CHAIN` when it is unknown. */
+  readonly previousHead: ChainEnd;
 }
 
 /** What was written, and why not all of it. */
@@ -129,7 +129,7 @@ const LONGEST_LOOK = 32 * 1024 * 1024;
 
 /** The last entry among complete lines, read from their end. */
 function readTail(complete: Buffer, fromStart: boolean): CopyEnd | 'further' | 'foreign' {
-  let head = 0;
+  let head = EMPTY_CHAIN;
   let end = complete.length - 1;
   while (end > 0) {
     const start = complete.lastIndexOf(LINE_FEED, end - 1) + 1;
@@ -138,19 +138,19 @@ function readTail(complete: Buffer, fromStart: boolean): CopyEnd | 'further' | '
     const entry = readEntryLine(line);
     if (entry !== undefined) {
       const sequence = entry.parsed['sequence'] as number;
-      const headsUpTo = head === 0 ? sequence - 1 : head;
+      const headsUpTo = head === EMPTY_CHAIN ? sequence - 1 : head.sequence;
       return { end: { sequence, hash: entry.hash }, headsUpTo, previousHead: head };
     }
     const header = start === 0 ? readHeaderLine(line) : undefined;
     if (header !== undefined)
       return {
         end: header.after,
-        headsUpTo: Math.max(head, header.after.sequence - 1),
+        headsUpTo: Math.max(head.sequence, header.after.sequence - 1),
         previousHead: head,
       };
     const signed = readHeadLine(line);
     if (signed === undefined) return 'foreign';
-    if (head === 0) head = signed.head.sequence;
+    if (head === EMPTY_CHAIN) head = signed.head;
     end = start - 1;
   }
   return fromStart ? 'foreign' : 'further';

@@ -44,7 +44,7 @@ export async function verifyAuditFile(
 }
 
 const LINE_FEED = 0x0a;
-/** No line of an export is longer: what is, is handed on in pieces that are no lines. */
+/** No line of an export is longer. */
 const LONGEST_LINE = 4 * 1024 * 1024;
 
 /** Gives each line to `push` until it wants no more, and returns what came after the last line feed. */
@@ -63,7 +63,10 @@ async function pushLines(
       start = end + 1;
     }
     rest = Buffer.concat([rest, block.subarray(start)]);
-    if (rest.length > LONGEST_LINE && !push(rest)) return new Uint8Array(0);
+    if (rest.length > LONGEST_LINE) {
+      push(new Uint8Array(0)); // an empty line is never a good one
+      return new Uint8Array(0);
+    }
   }
   return rest;
 }

@@ -3,10 +3,10 @@
  *
  *   {"type":"chancery-audit","version":1,"form":"export","trustDomain":…,"key":…,"after":{"sequence":0,"hash":…}}
  *   {"type":"entry","hash":…,"body":{…}}
- *   {"type":"head","previousHead":0,"sequence":…,"hash":…,"time":…,"keyId":…,"signature":…}
+ *   {"type":"head","previousHead":{"sequence":0,"hash":…},"sequence":…,"hash":…,"time":…,"keyId":…,"signature":…}
  *
  * The body is the text that was hashed, octet by octet, so everybody with SHA-256 can follow the chain:
- * hash = SHA-256(previous hash, line feed, body). `previousHead` is the sequence number of the head line before
+ * hash = SHA-256(previous hash, line feed, body). `previousHead` is the entry that the head line before signs
  * (0 for none): it is not signed, and shows that a head line was lost.
  */
 import { formatInstant, type Instant, parseInstant } from '../../base/clock.ts';
@@ -32,7 +32,8 @@ export interface ExportHeader {
 /** A head as its line shows it. */
 export interface HeadLine {
   readonly head: AuditHead;
-  readonly previousHead: number;
+  /** The entry that the head line before signs; `EMPTY_CHAIN` when there is none, or a copy does not know. */
+  readonly previousHead: ChainEnd;
 }
 
 export const headerLine = ({ form, trustDomain, key, after }: ExportHeader): string =>
@@ -52,10 +53,10 @@ const BODY_AT = ENTRY_START.length + 64 + ENTRY_MIDDLE.length;
 export const entryLine = ({ hash, body }: Pick<AuditEntry, 'hash' | 'body'>): string =>
   `${ENTRY_START}${hash}${ENTRY_MIDDLE}${body}}`;
 
-export const headLine = (head: AuditHead, previousHead: number): string =>
+export const headLine = (head: AuditHead, previousHead: ChainEnd): string =>
   JSON.stringify({
     type: 'head',
-    previousHead,
+    previousHead: { sequence: previousHead.sequence, hash: previousHead.hash },
     sequence: head.sequence,
     hash: head.hash,
     time: formatInstant(head.time),
@@ -72,7 +73,7 @@ export function* exportLines(
   yield headerLine({ form: 'export', trustDomain, key: closing.keyId, after: EMPTY_CHAIN });
   const heads = pages((from) => log.heads(from, PAGE));
   let head = heads.next();
-  let previousHead = 0;
+  let previousHead = EMPTY_CHAIN;
   for (const entry of pages((from) => log.entries(from, PAGE))) {
     if (entry.sequence > closing.sequence) return;
     yield entryLine(entry);
@@ -80,7 +81,7 @@ export function* exportLines(
     while (head.done !== true && head.value.sequence <= entry.sequence) {
       if (head.value.sequence === entry.sequence) {
         yield headLine(head.value, previousHead);
-        previousHead = head.value.sequence;
+        previousHead = head.value;
       }
       head = heads.next();
     }
@@ -107,19 +108,18 @@ function* pages<T extends { readonly sequence: number }>(
 /** Reading a line is strict: what does not read back to the same octets is `undefined`. */
 export function readHeaderLine(line: string): ExportHeader | undefined {
   const value = parseObject(line);
-  const after = value?.['after'] as Readonly<Record<string, unknown>> | null | undefined;
+  const after = readEnd(value?.['after']);
   const header = {
     form: value?.['form'] as ExportForm,
     trustDomain: value?.['trustDomain'] as string,
     key: value?.['key'] as string,
-    after: { sequence: after?.['sequence'] as number, hash: after?.['hash'] as string },
+    after: after ?? EMPTY_CHAIN,
   };
   const sound =
     EXPORT_FORMS.includes(header.form) &&
     typeof header.trustDomain === 'string' &&
     isHash(header.key) &&
-    isSequence(header.after.sequence) &&
-    isHash(header.after.hash);
+    after !== undefined;
   return sound && headerLine(header) === line ? header : undefined;
 }
 
@@ -139,13 +139,20 @@ export function readEntryLine(
 export function readHeadLine(line: string): HeadLine | undefined {
   const value = parseObject(line);
   if (value?.['type'] !== 'head') return undefined;
-  const { previousHead, sequence, hash, time, keyId, signature } = value;
-  if (!isSequence(previousHead) || !isSequence(sequence) || !isHash(hash) || !isHash(keyId)) return undefined;
+  const { sequence, hash, time, keyId, signature } = value;
+  const previousHead = readEnd(value['previousHead']);
+  if (previousHead === undefined || !isSequence(sequence) || !isHash(hash) || !isHash(keyId))
+    return undefined;
   if (typeof time !== 'string' || typeof signature !== 'string') return undefined;
   const instant: Instant | undefined = parseInstant(time);
   if (instant === undefined) return undefined;
   const head = { sequence, hash, time: instant, keyId, signature };
   return headLine(head, previousHead) === line ? { head, previousHead } : undefined;
+}
+
+function readEnd(value: unknown): ChainEnd | undefined {
+  const { sequence, hash } = (value ?? {}) as Partial<ChainEnd>;
+  return isSequence(sequence) && isHash(hash) ? { sequence, hash } : undefined;
 }
 
 const isHash = (value: unknown): value is string => typeof value === 'string' && /^[0-9a-f]{64}$/.test(value);

@@ -14,8 +14,8 @@ import { verifyHead } from './heads.ts';
 import { openedFor } from './opening.ts';
 import type { AuditFault, AuditReport, BadRecord } from './report.ts';
 
-/** A copy gets its heads a little after the entries that they sign: so many hashes are remembered. */
-const LATE_HEADS = 10_000;
+/** So many hashes of entries without a head are remembered: a copy gets its heads a little later. */
+const REMEMBERED = 10_000;
 
 type Fault = Omit<BadRecord, 'line'> & { readonly line?: number };
 
@@ -131,20 +131,10 @@ export class AuditVerifier {
     const line = readHeadLine(text);
     if (line === undefined) return this.#fault('malformed', 'the head cannot be read', this.#end.sequence);
     const { head, previousHead } = line;
-    const seen = this.#lastHead?.sequence ?? 0;
-    if (previousHead !== seen && !this.#mayBeUnknown(previousHead))
-      return this.#fault(
-        'missing-head',
-        `the head of entry ${previousHead} should come before this one, and ${seen === 0 ? 'none' : `that of ${seen}`} did`,
-        previousHead,
-      );
+    const lost = this.#lostHead(previousHead);
+    if (lost !== undefined) return lost;
     const signed = this.#signedEntry(head.sequence);
-    if (signed === undefined)
-      return this.#fault(
-        'head',
-        `the head signs entry ${head.sequence} where entry ${this.#end.sequence} was the last`,
-        head.sequence > this.#end.sequence ? this.#end.sequence + 1 : head.sequence,
-      );
+    if (signed === undefined) return this.#misplacedHead(head.sequence);
     if (signed.hash !== head.hash)
       return this.#fault(
         'head',
@@ -164,8 +154,33 @@ export class AuditVerifier {
   }
 
   /** A copy that went on after a restart, or began in the middle, does not know the head before. */
-  #mayBeUnknown(previousHead: number): boolean {
-    return this.#header?.form === 'copy' && (previousHead === 0 || this.#lastHead === undefined);
+  #lostHead(previous: ChainEnd): Fault | undefined {
+    const copy = this.#header?.form === 'copy';
+    const seen = this.#lastHead ?? EMPTY_CHAIN;
+    if (isSameEnd(previous, seen)) return undefined;
+    if (copy && (previous.sequence === 0 || this.#lastHead === undefined)) return undefined;
+    const message = `the head before this one signs entry ${previous.sequence}, and ${seen === EMPTY_CHAIN ? 'there is none' : `that of entry ${seen.sequence} is there`}`;
+    // only a true hash tells a lost head from a changed number
+    const isLost = this.#recent.some((end) => isSameEnd(previous, end));
+    if (!isLost) return this.#fault('head', message, this.#end.sequence);
+    return { ...fault(previous.sequence, 'missing-head', message), ...this.#lineAfter(previous.sequence) };
+  }
+
+  #misplacedHead(sequence: number): Fault {
+    const { sequence: last } = this.#end;
+    const found = fault(
+      sequence > last ? last + 1 : sequence,
+      'head',
+      `the head signs entry ${sequence} where entry ${last} was the last`,
+    );
+    return sequence > (this.#lastHead?.sequence ?? 0) && sequence < last
+      ? { ...found, ...this.#lineAfter(sequence) }
+      : found;
+  }
+
+  /** Where the head of an entry after the last head should have been: in an export only entries stand in between. */
+  #lineAfter(sequence: number): { readonly line?: number } {
+    return this.#header?.form === 'export' ? { line: this.#lines - (this.#end.sequence - sequence) } : {};
   }
 
   /** The entry that a head here may sign: the one just before, or in a copy one after the last head. */
@@ -176,9 +191,8 @@ export class AuditVerifier {
   }
 
   #remember(end: ChainEnd): void {
-    if (this.#header?.form === 'export') return;
     this.#recent.push(end);
-    if (this.#recent.length > 2 * LATE_HEADS) this.#recent = this.#recent.slice(-LATE_HEADS);
+    if (this.#recent.length > 2 * REMEMBERED) this.#recent = this.#recent.slice(-REMEMBERED);
   }
 
   #compareWithWitness(): Fault | undefined {
@@ -276,6 +290,8 @@ export class AuditVerifier {
     return notes;
   }
 }
+
+const isSameEnd = (a: ChainEnd, b: ChainEnd): boolean => a.sequence === b.sequence && a.hash === b.hash;
 
 const fault = (sequence: number, kind: AuditFault, message: string): Fault => ({
   sequence,
