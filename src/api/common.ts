@@ -13,7 +13,8 @@ export const Serial = z
   .regex(/^[0-9a-f]{2,40}$/)
   .describe('Serial number, lower-case hexadecimal');
 
-const nameList = (what: string): z.ZodOptional<z.ZodArray<z.ZodString>> => z.array(z.string().max(2100)).max(100).optional().describe(what);
+const nameList = (what: string): z.ZodOptional<z.ZodArray<z.ZodString>> =>
+  z.array(z.string().max(2100)).max(100).optional().describe(what);
 
 export const NameLists = z
   .strictObject({
@@ -30,7 +31,7 @@ export const Cursor = z.string().max(400).optional().describe('Opaque: the `curs
 /** RFC 9457, with what a caller needs to act: a stable code, the rule, the fix. */
 export const Problem = z
   .object({
-    type: z.string().describe('URL of the page about this code'),
+    type: z.string().describe('urn:chancery:error:<code>'),
     title: z.string(),
     status: z.int(),
     code: z.string().describe('Stable: scripts switch on it'),

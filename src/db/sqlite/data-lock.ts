@@ -1,0 +1,20 @@
+/** One process at a time works in a data folder: a lock that the kernel drops with the process, also after kill -9. */
+import Database from 'better-sqlite3';
+
+export interface DataLock {
+  release(): void;
+}
+
+/** `undefined` when another process holds it. */
+export function lockData(file: string): DataLock | undefined {
+  const database = new Database(file, { timeout: 0 });
+  try {
+    database.pragma('journal_mode = DELETE');
+    database.exec('BEGIN EXCLUSIVE');
+  } catch (error) {
+    database.close();
+    if ((error as { code?: string }).code?.startsWith('SQLITE_BUSY') === true) return undefined;
+    throw error;
+  }
+  return { release: () => database.close() };
+}

@@ -1,0 +1,130 @@
+/** `chancery dev`: an authority, its server, and two sample services that call each other over mTLS while you watch. */
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+import type { Configuration } from '../config/index.ts';
+import { packageFolder } from './package.ts';
+
+/** Short enough to see certificates rotate while one looks. */
+const SAMPLE_TTL = '2m';
+const SAMPLES = ['greeter', 'caller'] as const;
+type Sample = (typeof SAMPLES)[number];
+
+export interface SampleEvents {
+  /** A line for the person who watches. */
+  readonly say: (line: string) => void;
+  readonly onFirstRotation: () => void;
+}
+
+export interface Samples {
+  stop(): void;
+}
+
+const program = (): string => join(packageFolder(), 'bin', 'chancery');
+
+function sampleScript(): string {
+  const source = join(packageFolder(), 'examples', 'mtls', 'service.ts');
+  return existsSync(source) ? source : join(packageFolder(), 'dist', 'examples', 'mtls', 'service.js');
+}
+
+/** Issues a certificate for each sample and starts both. What is typed here is what a person would type. */
+export async function startSamples(config: Configuration, events: SampleEvents): Promise<Samples> {
+  const folder = join(config.data, 'dev');
+  await mkdir(folder, { recursive: true });
+  const [first, second] = SAMPLES;
+  const ports: Record<Sample, number> = { [first]: await freePort(), [second]: await freePort() };
+  await Promise.all(SAMPLES.map((name) => issueFor(config, name, join(folder, name))));
+  let rotated = false;
+  const children = SAMPLES.map((name) => {
+    const peer = name === first ? second : first;
+    const child = startSample(config, name, peer, join(folder, name), ports);
+    createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
+      const event = JSON.parse(line) as Record<string, string | number>;
+      const text = describe(name, peer, event);
+      if (text !== undefined) events.say(text);
+      if (event['event'] === 'rotated' && !rotated) {
+        rotated = true;
+        events.onFirstRotation();
+      }
+    });
+    return child;
+  });
+  return { stop: () => children.forEach((child) => child.kill('SIGTERM')) };
+}
+
+const idOf = (config: Configuration, name: Sample): string => `spiffe://${config.trustDomain}/sample/${name}`;
+
+async function issueFor(config: Configuration, name: Sample, out: string): Promise<void> {
+  await promisify(execFile)(program(), [
+    'cert',
+    'issue',
+    '--data',
+    config.data,
+    '--profile',
+    'workload',
+    '--uri',
+    idOf(config, name),
+    '--ttl',
+    SAMPLE_TTL,
+    '--out',
+    out,
+  ]);
+}
+
+function startSample(
+  config: Configuration,
+  name: Sample,
+  peer: Sample,
+  dir: string,
+  ports: Record<Sample, number>,
+): ChildProcess {
+  const options = [
+    '--dir',
+    dir,
+    '--port',
+    String(ports[name]),
+    '--peer-id',
+    idOf(config, peer),
+    '--peer-port',
+    String(ports[peer]),
+  ];
+  const renew = [program(), 'cert', 'renew', dir, '--data', config.data];
+  return spawn(process.execPath, [sampleScript(), ...options, '--', ...renew], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+}
+
+const short = (serial: string | number | undefined): string => `${String(serial).slice(0, 8).toLowerCase()}…`;
+
+function describe(name: Sample, peer: Sample, event: Record<string, string | number>): string | undefined {
+  switch (event['event']) {
+    case 'called':
+      return `${name} calls ${peer} over mTLS and knows it by ${String(event['peer'])}`;
+    case 'rotated':
+      return `${name} rotated ${short(event['from'])} → ${short(event['to'])}, valid until ${String(event['until'])}; ${String(event['calls'])} calls, ${String(event['failed'])} failed`;
+    case 'failed':
+      return `${name}: a call to ${peer} failed: ${String(event['reason'])}`;
+    case 'renewal-failed':
+      return `${name}: the renewal failed and is tried again: ${String(event['reason'])}`;
+    default:
+      return undefined;
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() =>
+        typeof address === 'object' && address !== null
+          ? resolve(address.port)
+          : reject(new Error('no port')),
+      );
+    });
+  });
+}

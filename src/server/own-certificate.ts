@@ -1,0 +1,114 @@
+/** The HTTPS listener's own certificate: through the pipeline like everybody's, renewed at two thirds of its life. */
+import { MINUTE } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import { type Configuration, type IssuerChoice, listenerIssuer } from '../config/index.ts';
+import { type Name, parseName } from '../domain/identity/names.ts';
+import { systemPrincipal } from '../domain/identity/principal.ts';
+import { issue, type IssuancePorts } from '../domain/issuance/issue.ts';
+import type { ListenerCredentials } from '../http/tls-listener.ts';
+import { exportPkcs8, generateKeyPair } from '../x509/key-pair.ts';
+import { encodePem } from '../x509/pem.ts';
+import { parseIp } from '../x509/ip.ts';
+import { ChanceryError } from '../base/errors.ts';
+import type { Authority } from './authority.ts';
+import { requireChoice } from './initialize.ts';
+
+const EVERY_ADDRESS = ['0.0.0.0', '::'];
+
+/** What the listener is reached by: its external name, its address, and localhost where it listens there. */
+export function ownNames(config: Configuration): {
+  readonly dns: readonly string[];
+  readonly ip: readonly string[];
+} {
+  const { host, loopback } = config.listen.https;
+  const everywhere = EVERY_ADDRESS.includes(host);
+  const hosts = new Set([new URL(config.externalUrl.https.url).hostname.replace(/^\[|\]$/g, '')]);
+  if (!everywhere) hosts.add(host);
+  if (loopback || everywhere) for (const local of ['localhost', '127.0.0.1', '::1']) hosts.add(local);
+  const all = [...hosts];
+  return {
+    dns: all.filter((name) => parseIp(name) === undefined),
+    ip: all.filter((name) => parseIp(name) !== undefined),
+  };
+}
+
+export interface OwnCertificateOptions {
+  readonly config: Configuration;
+  readonly ports: IssuancePorts;
+  readonly authority: Authority;
+  readonly log: Log;
+}
+
+export class OwnCertificate {
+  readonly #options: OwnCertificateOptions;
+  readonly #choice: IssuerChoice;
+  readonly #names: readonly Name[];
+  #renewAt = 0;
+  #notAfter = 0;
+
+  constructor(options: OwnCertificateOptions) {
+    this.#options = options;
+    this.#choice = requireChoice(listenerIssuer(options.config));
+    const { dns, ip } = ownNames(options.config);
+    this.#names = [...dns.map((name) => parseName('dns', name)), ...ip.map((name) => parseName('ip', name))];
+  }
+
+  get notAfter(): number {
+    return this.#notAfter;
+  }
+
+  /** A fresh pair. */
+  async issue(): Promise<ListenerCredentials> {
+    const { ports } = this.#options;
+    const { issuer, profile } = this.#choice;
+    const pair = await generateKeyPair('ecdsa-p256');
+    const issued = await issue(ports, {
+      principal: systemPrincipal('listener'),
+      door: { name: 'internal', requestId: 'listener' },
+      issuer: issuer.name,
+      profile: profile.name,
+      proof: { makeHere: () => Promise.resolve(pair.publicKey) },
+      names: this.#names,
+    });
+    if (issued.kind !== 'issued')
+      throw new ChanceryError('internal', "the listener's certificate was not issued");
+    const { issuedAt, notAfter } = issued.record;
+    this.#renewAt = issuedAt + ((notAfter - issuedAt) * 2) / 3;
+    this.#notAfter = notAfter;
+    return {
+      key: encodePem('PRIVATE KEY', exportPkcs8(pair.privateKey)),
+      certificate:
+        encodePem('CERTIFICATE', issued.record.der) +
+        encodePem('CERTIFICATE', issued.generation.certificate.raw),
+      clientCas: this.#clientCas(),
+    };
+  }
+
+  /** Generations and roots of the issuers that log in: TLS verifies with these, the store decides. */
+  #clientCas(): string[] {
+    const { authority } = this.#options;
+    const logins = authority.policies().filter(({ authenticates }) => authenticates);
+    const generations = logins.flatMap(({ name }) =>
+      authority.generations(name).map(({ certificate }) => certificate.raw),
+    );
+    const roots = [...new Set(logins.map(({ root }) => root))].flatMap(
+      (name) => authority.root(name)?.certificate.raw ?? [],
+    );
+    return [...generations, ...roots].map((der) => encodePem('CERTIFICATE', der));
+  }
+
+  /** Renews when it is time, and tries again at the next call when it could not. */
+  async renewWhenDue(rotate: (credentials: ListenerCredentials) => void): Promise<void> {
+    const { ports, log } = this.#options;
+    if (ports.clock.now() < this.#renewAt) return;
+    try {
+      rotate(await this.issue());
+      log.info('the listener has a new certificate');
+    } catch (error) {
+      this.#renewAt = ports.clock.now() + MINUTE;
+      log.error('the listener’s certificate was not renewed', {
+        reason: error instanceof Error ? error.message : String(error),
+      });
+    }
+  }
+}

@@ -1,0 +1,71 @@
+/** What anybody may read at the HTTPS port besides the API. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Clock, formatInstant } from '../base/clock.ts';
+import type { Configuration } from '../config/index.ts';
+import { generationState } from '../domain/issuance/issuer.ts';
+import type { PublicPage } from '../http/admin/listener.ts';
+import { renderStartPage, START_PAGE_POLICY } from '../http/ui/start-page.ts';
+import { certificateFingerprint } from '../x509/certificate.ts';
+import type { Authority } from './authority.ts';
+import { packageFolder } from './package.ts';
+
+export interface PageFacts {
+  readonly config: Configuration;
+  readonly authority: Authority;
+  readonly clock: Clock;
+  readonly version: string;
+  readonly startedAt: number;
+  readonly rootsFile: string;
+  readonly statusUrl: string;
+}
+
+export function publicPages(facts: PageFacts): PublicPage[] {
+  const openapi = join(packageFolder(), 'openapi.yaml');
+  return [
+    { path: '/', type: 'html', policy: START_PAGE_POLICY, body: () => startPage(facts) },
+    { path: '/roots.pem', type: 'application/x-pem-file', body: () => readFileSync(facts.rootsFile, 'utf8') },
+    ...(existsSync(openapi)
+      ? [{ path: '/openapi.yaml', type: 'application/yaml', body: () => readFileSync(openapi, 'utf8') }]
+      : []),
+  ];
+}
+
+function startPage({ config, authority, clock, version, startedAt, statusUrl }: PageFacts): string {
+  const now = clock.now();
+  const data = config.data;
+  return renderStartPage({
+    version,
+    trustDomain: config.trustDomain,
+    startedAt: formatInstant(startedAt),
+    now: formatInstant(now),
+    roots: authority.roots().map(({ name, certificate }) => ({
+      name,
+      fingerprint: certificateFingerprint(certificate.raw),
+      notAfter: formatInstant(certificate.notAfter),
+    })),
+    issuers: authority.allGenerations().map((generation) => ({
+      name: generation.issuer,
+      generation: generation.id,
+      profiles: config.issuers.find(({ name }) => name === generation.issuer)?.profiles ?? [],
+      notAfter: formatInstant(generation.certificate.notAfter),
+      state: generation.stopped === null ? generationState(generation, now) : 'stopped',
+    })),
+    next: [
+      {
+        why: 'Issue a certificate for a workload; key and certificate are written to ./app.',
+        command: `npx --no-install chancery cert issue --data ${data} --profile workload --uri /app --out app`,
+      },
+      {
+        why: 'See who may get what, and why a request would be refused.',
+        command: `npx --no-install chancery grant explain --data ${data} --profile server --dns www.example.com`,
+      },
+      { why: 'Look at what happened.', command: `npx --no-install chancery audit list --data ${data}` },
+    ],
+    links: [
+      { href: '/roots.pem', label: 'roots.pem' },
+      { href: '/openapi.yaml', label: 'openapi.yaml' },
+      { href: `${statusUrl}/readyz`, label: 'readiness' },
+    ],
+  });
+}

@@ -1,0 +1,40 @@
+/**
+ * Everything that holds a signing key. Each takes only its own Prepared, so nothing else can be signed; later ones
+ * (CRL, OCSP, JWT-SVID) stand here beside them.
+ */
+import { ChanceryError } from '../base/errors.ts';
+import type { PreparedHead } from '../domain/audit/heads.ts';
+import type { HeadSigner } from '../domain/audit/ports.ts';
+import { type CaSigner, type PreparedCaCertificate, sameKey } from '../domain/issuance/hierarchy.ts';
+import type { Generation } from '../domain/issuance/issuer.ts';
+import type { LeafSigner } from '../domain/issuance/ports.ts';
+import type { PreparedCertificate } from '../domain/issuance/prepared.ts';
+import type { SigningKey, SigningKeys } from '../keys/signing-keys.ts';
+import { toHex } from '../x509/bytes.ts';
+
+export const leafSigner = (keys: SigningKeys): LeafSigner => ({
+  spki: (generation: Generation) => keys.open(generation.keyId).publicKey.spki,
+  sign(prepared: PreparedCertificate) {
+    const tbs = prepared.redeem();
+    return { tbs, signature: keys.open(prepared.generation.keyId).sign(tbs) };
+  },
+});
+
+export const caSigner = (keys: SigningKeys): CaSigner => ({
+  sign(keyId: string, prepared: PreparedCaCertificate) {
+    const key = keys.open(keyId);
+    if (!sameKey(key.publicKey, prepared.signerKey))
+      throw new ChanceryError('issuer_stopped', {
+        message: `the key ${keyId} does not belong to the certificate of its CA`,
+        rule: 'a CA signs with the key that its certificate names',
+        fix: 'Restore the keys folder that belongs to this database.',
+      });
+    const tbs = prepared.redeem();
+    return { tbs, signature: key.sign(tbs) };
+  },
+});
+
+export function headSigner(key: SigningKey): HeadSigner {
+  const keyId = toHex(key.publicKey.fingerprint);
+  return { sign: (prepared: PreparedHead) => prepared.signed(keyId, key.sign(prepared.redeem(keyId))) };
+}
