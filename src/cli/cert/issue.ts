@@ -1,0 +1,38 @@
+/** `chancery cert issue`: the key is made here and never leaves this host. */
+import type { IssuedCertificate, SignRequest } from '../../api/certificates.ts';
+import type { KeyAlgorithm } from '../../x509/key-pair.ts';
+import type { Asking } from '../command.ts';
+import { withClient } from '../connect.ts';
+import type { Session } from '../session.ts';
+import { printIssued, renewalTime } from './issued.ts';
+import { type NameOptions, readNames, requireNames } from './names.ts';
+import { prepareForKey, writePair } from './pair.ts';
+import { makeRequest } from './request.ts';
+
+export interface IssueOptions extends Asking, NameOptions {
+  readonly profile: string;
+  readonly issuer?: string;
+  readonly ttl?: string;
+  readonly keyType: KeyAlgorithm;
+  readonly out: string;
+}
+
+export async function issue(session: Session, options: IssueOptions): Promise<void> {
+  const { profile, issuer, ttl, keyType, out, output } = options;
+  await withClient(session, options, async (client) => {
+    const names = await readNames(options, client);
+    requireNames(names);
+    await prepareForKey(out);
+    const { privateKey, csr } = await makeRequest(keyType, names);
+    const body: SignRequest = { profile, csr, ...(issuer && { issuer }), ...(ttl && { ttl }) };
+    const issued = await client.post<IssuedCertificate>('/certificates', body);
+    const files = await writePair(out, issued, privateKey);
+    await printIssued(
+      session,
+      output,
+      issued,
+      files,
+      `chancery cert renew ${out}, from ${renewalTime(issued)} on`,
+    );
+  });
+}

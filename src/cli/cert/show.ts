@@ -1,0 +1,43 @@
+/** `chancery cert show` */
+import type { CertificateDetail } from '../../api/certificates.ts';
+import type { Asking } from '../command.ts';
+import { withClient } from '../connect.ts';
+import { printSheet, timeWithDistance } from '../output.ts';
+import type { Session } from '../session.ts';
+import { flatten } from './names.ts';
+import { readSerial } from './serial.ts';
+
+export async function show(session: Session, options: Asking, text: string): Promise<void> {
+  const { terminal } = session;
+  const serial = readSerial(text);
+  const found = await withClient(session, options, (client) =>
+    client.get<CertificateDetail>(`/certificates/${serial}`),
+  );
+  const [first = found.serial, ...others] = flatten(found.names);
+  await printSheet(terminal, options.output, {
+    resource: found,
+    name: found.serial,
+    heading: first,
+    fields: [
+      ['also', others.length === 0 ? undefined : others],
+      ['state', found.state],
+      [
+        'revoked',
+        found.revokedAt === undefined
+          ? undefined
+          : `${found.revokedAt}, ${found.revocationReason ?? 'unspecified'}`,
+      ],
+      ['serial', found.serial],
+      ['issued by', `${found.issuer} (${found.generation}), profile ${found.profile}`],
+      ['issued at', found.issuedAt],
+      ['asked by', found.principal],
+      ['allowed by', found.rule],
+      ['renews', found.renews],
+      ['valid from', found.notBefore],
+      ['expires', timeWithDistance(found.notAfter, terminal.now())],
+      ['fingerprint', found.fingerprint],
+      ['key', found.keyFingerprint, 'wide'],
+      ['certificate', found.certificate.trimEnd().split('\n'), 'wide'],
+    ],
+  });
+}

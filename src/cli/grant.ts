@@ -1,0 +1,61 @@
+/** `chancery grant …` */
+import { type Command, Option } from 'commander';
+import { asking, noun, collect, duration, naming, reaching, run, type Wiring } from './command.ts';
+
+const VERBS = ['issue', 'renew', 'revoke', 'read', 'deliver', 'register', 'admin'];
+
+export function addGrant(program: Command, wiring: Wiring): void {
+  const grant = noun(
+    program,
+    'grant',
+    'Grants: which principal may do what, on which names, issuers and profiles.',
+  );
+
+  asking(grant.command('list').description('List the grants.')).action(
+    run(wiring, async () => (await import('./grant/show.ts')).list),
+  );
+  asking(grant.command('show').description('Show a grant.').argument('<name>')).action(
+    run(wiring, async () => (await import('./grant/show.ts')).show),
+  );
+
+  const pattern = 'pattern; repeat it for more';
+  asking(
+    grant
+      .command('create')
+      .description('Create a grant. Nobody can grant more than they hold.')
+      .argument('<name>', 'lower-case letters, digits, dots, dashes and underscores')
+      .requiredOption('--principal <pattern>', 'who, e.g. mtls:clients:spiffe://example.test/ops/*')
+      .addOption(
+        new Option('--verb <verb>', `${VERBS.join(', ')}; repeat it for more`)
+          .argParser(collect)
+          .makeOptionMandatory(),
+      )
+      .requiredOption('--issuer <name>', 'issuer, or *')
+      .requiredOption('--profile <name>', 'profile, or *; repeat it for more', collect)
+      .option('--uri <pattern>', `SPIFFE IDs, e.g. /ns/** (${pattern})`, collect)
+      .option('--dns <pattern>', `DNS names, e.g. **.example.test (${pattern})`, collect)
+      .option('--ip <range>', `IP addresses, e.g. 10.0.0.0/8 (${pattern})`, collect)
+      .option('--email <pattern>', `e-mail addresses, e.g. *@example.test (${pattern})`, collect)
+      .option('--max-ttl <duration>', 'longest lifetime', duration)
+      .option('--owner <text>', 'who answers for it'),
+  ).action(run(wiring, async () => (await import('./grant/create.ts')).create));
+
+  reaching(
+    grant.command('delete').description('Delete a grant that was made through the API.').argument('<name>'),
+  ).action(run(wiring, async () => (await import('./grant/delete.ts')).deleteGrant));
+
+  asking(
+    naming(
+      grant
+        .command('explain')
+        .description(
+          'Explain how a request would be decided, without making it. Exit code 0: allowed, 3: not.',
+        )
+        .requiredOption('--profile <name>', 'what kind of certificate')
+        .option('--issuer <name>', 'left out: the only issuer with this profile')
+        .addOption(new Option('--verb <verb>', 'what is asked for').choices(VERBS).default('issue'))
+        .option('--principal <id>', 'who asks; left out: yourself'),
+      'name that is asked for',
+    ).option('--ttl <duration>', "lifetime; left out: the profile's default", duration),
+  ).action(run(wiring, async () => (await import('./grant/explain.ts')).explain));
+}

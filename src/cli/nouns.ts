@@ -1,0 +1,91 @@
+/** The nouns, in the order of the help. */
+import type { Command } from 'commander';
+import type { Wiring } from './command.ts';
+
+export interface Noun {
+  readonly name: string;
+  readonly topic: string;
+  readonly summary: string;
+  /** Adds the noun with its verbs. */
+  readonly load: () => Promise<(program: Command, wiring: Wiring) => void>;
+}
+
+const START = 'Start here:';
+const CERTIFICATES = 'Certificates:';
+const AUTHORITY = 'The authority:';
+const POLICY = 'Who may what, and who did what:';
+
+export const NOUNS: readonly Noun[] = [
+  {
+    name: 'dev',
+    topic: START,
+    summary: 'a server with two sample services that call each other over mTLS',
+    load: async () => (await import('./local.ts')).addDev,
+  },
+  {
+    name: 'init',
+    topic: START,
+    summary: 'make an authority: roots, issuers, the first login',
+    load: async () => (await import('./local.ts')).addInit,
+  },
+  {
+    name: 'server',
+    topic: START,
+    summary: 'run the server; show and explain its configuration',
+    load: async () => (await import('./server.ts')).addServer,
+  },
+  {
+    name: 'cert',
+    topic: CERTIFICATES,
+    summary: 'issue, sign, renew, list, show; inspect, verify, lint offline',
+    load: async () => (await import('./cert.ts')).addCert,
+  },
+  {
+    name: 'ca',
+    topic: AUTHORITY,
+    summary: 'the roots: list, show, print',
+    load: async () => (await import('./ca.ts')).addCa,
+  },
+  {
+    name: 'issuer',
+    topic: AUTHORITY,
+    summary: 'issuers and their generations: list, show',
+    load: async () => (await import('./issuer.ts')).addIssuer,
+  },
+  {
+    name: 'profile',
+    topic: AUTHORITY,
+    summary: 'what kinds of certificates there are: list, show',
+    load: async () => (await import('./profile.ts')).addProfile,
+  },
+  {
+    name: 'grant',
+    topic: POLICY,
+    summary: 'list, show, create, delete; explain a decision',
+    load: async () => (await import('./grant.ts')).addGrant,
+  },
+  {
+    name: 'audit',
+    topic: POLICY,
+    summary: 'list, export, verify; sign a head',
+    load: async () => (await import('./audit.ts')).addAudit,
+  },
+  {
+    name: 'version',
+    topic: 'Other:',
+    summary: 'print the version',
+    load: async () => (await import('./version.ts')).addVersion,
+  },
+];
+
+const WITH_VALUE = new Set(['--data', '--server', '--context']);
+
+/** The first word that is neither an option nor its value. */
+export function findNoun(line: readonly string[]): string | undefined {
+  for (let i = 0; i < line.length; i++) {
+    const word = line[i] ?? '';
+    if (WITH_VALUE.has(word)) i++;
+    else if (!word.startsWith('-')) return word;
+  }
+  return undefined;
+}
