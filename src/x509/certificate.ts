@@ -16,7 +16,7 @@ import {
   unsignedInteger,
 } from './der.ts';
 import { encodeExtension, type Extension, readExtensions } from './extensions.ts';
-import { encodeTime, readTime } from './time.ts';
+import { encodeTime, readTime, type TimeForm } from './time.ts';
 
 /** Everything that goes into a certificate; no field has a default. Names, key and algorithm are DER already. */
 export interface CertificateTemplate {
@@ -75,7 +75,7 @@ export interface Certificate extends Omit<TbsCertificate, 'raw'> {
 }
 
 /** Reads the part that is signed. Throws `malformed_der`. */
-export function readTbsCertificate(der: Bytes): TbsCertificate {
+export function readTbsCertificate(der: Bytes, timeForm?: TimeForm): TbsCertificate {
   const reader = DerReader.sequence(der, 'tbsCertificate');
   const explicit = reader.optional(contextConstructed(0), 'version');
   const version = explicit === undefined ? 1 : readVersion(explicit.content);
@@ -83,8 +83,8 @@ export function readTbsCertificate(der: Bytes): TbsCertificate {
   const signatureAlgorithm = reader.expect(TAG.sequence, 'signature').raw;
   const issuer = reader.expect(TAG.sequence, 'issuer').raw;
   const validity = reader.sequence('validity');
-  const notBefore = readTime(validity.next('notBefore'), 'notBefore');
-  const notAfter = readTime(validity.next('notAfter'), 'notAfter');
+  const notBefore = readTime(validity.next('notBefore'), 'notBefore', timeForm);
+  const notAfter = readTime(validity.next('notAfter'), 'notAfter', timeForm);
   validity.end('validity');
   const subject = reader.expect(TAG.sequence, 'subject').raw;
   const spki = reader.expect(TAG.sequence, 'subjectPublicKeyInfo').raw;
@@ -114,11 +114,14 @@ function readVersion(content: Bytes): number {
   return value + 1;
 }
 
-/** Reads a whole certificate. Throws `malformed_certificate` with the reason. */
-export function readCertificate(der: Bytes): Certificate {
+/**
+ * Reads a whole certificate. Throws `malformed_certificate` with the reason. What others issued may have its times in
+ * `either` form: RFC 5280 4.1.2.5 asks verifiers to process both.
+ */
+export function readCertificate(der: Bytes, timeForm?: TimeForm): Certificate {
   try {
     const reader = DerReader.sequence(der, 'certificate');
-    const tbs = readTbsCertificate(reader.expect(TAG.sequence, 'tbsCertificate').raw);
+    const tbs = readTbsCertificate(reader.expect(TAG.sequence, 'tbsCertificate').raw, timeForm);
     const outerSignatureAlgorithm = reader.expect(TAG.sequence, 'signatureAlgorithm').raw;
     const signature = readOctetBits(reader.next('signatureValue'), 'signatureValue');
     reader.end('certificate');

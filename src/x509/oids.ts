@@ -13,8 +13,17 @@ export const OID = {
   authorityKeyIdentifier: '2.5.29.35',
   policyConstraints: '2.5.29.36',
   extKeyUsage: '2.5.29.37',
+  freshestCRL: '2.5.29.46',
   inhibitAnyPolicy: '2.5.29.54',
+  anyPolicy: '2.5.29.32.0',
   authorityInfoAccess: '1.3.6.1.5.5.7.1.1',
+  // RFC 5280 5.2, 5.3: extensions of CRLs and of their entries
+  cRLNumber: '2.5.29.20',
+  reasonCode: '2.5.29.21',
+  invalidityDate: '2.5.29.24',
+  deltaCRLIndicator: '2.5.29.27',
+  issuingDistributionPoint: '2.5.29.28',
+  certificateIssuer: '2.5.29.29',
   // access methods
   ocsp: '1.3.6.1.5.5.7.48.1',
   caIssuers: '1.3.6.1.5.5.7.48.2',

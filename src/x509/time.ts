@@ -13,8 +13,11 @@ export function encodeTime(instant: Instant): Bytes {
     : tlv(TAG.generalizedTime, fromAscii(digits));
 }
 
+/** Whether the year decides the form, as it must where we sign, or either form passes, as a verifier takes it. */
+export type TimeForm = 'by-year' | 'either';
+
 /** Reads either form; refuses fractions, offsets, missing seconds, days that do not exist and the wrong form for the year. */
-export function readTime(element: Element, what: string): Instant {
+export function readTime(element: Element, what: string, form: TimeForm = 'by-year'): Instant {
   const text = toLatin1(element.content);
   const isUtc = element.tag === TAG.utcTime;
   const match =
@@ -31,7 +34,7 @@ export function readTime(element: Element, what: string): Instant {
   date.setUTCHours(hour, minute, second);
   const real =
     date.getUTCMonth() === month - 1 && date.getUTCDate() === day && hour < 24 && minute < 60 && second < 60;
-  if (!real || (!isUtc && date.getTime() < FIRST_GENERALIZED && fullYear >= 1950))
+  if (!real || (form === 'by-year' && !isUtc && date.getTime() < FIRST_GENERALIZED && fullYear >= 1950))
     throw malformed(what, text);
   return date.getTime();
 }
