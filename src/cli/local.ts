@@ -1,42 +1,103 @@
-/** `chancery init` and `chancery dev`: the verbs that are the server's own program. */
-import type { Command } from 'commander';
-import { run, type Wiring } from './command.ts';
+/** `chancery init` and `chancery dev`: verbs that are the server's own program. */
+import { type Command, InvalidArgumentError } from 'commander';
+import { printing, type Printing, run, type Wiring } from './command.ts';
+import { printResource } from './output.ts';
 import type { ExitCode, Session } from './session.ts';
+import { print, type Terminal } from './terminal.ts';
 
-/** What `--data`, `--config` and `--passphrase-file` said. */
+/** What the flags said. */
 export interface LocalOptions {
   readonly data?: string;
   readonly config?: string;
   readonly passphraseFile?: string;
+  readonly set?: Readonly<Record<string, string>>;
+}
+
+/** The same as src/server.ts takes it. */
+export interface ProgramOptions {
+  readonly data?: string | undefined;
+  readonly config?: string | undefined;
+  readonly passphraseFile?: string | undefined;
+  readonly settings?: Readonly<Record<string, string>> | undefined;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly say: (line: string) => void;
 }
 
 /** What src/server.ts offers; only src/cli.ts may load it. */
 export interface LocalPrograms {
-  readonly initialize: (options: LocalOptions) => Promise<unknown>;
-  readonly runServer: (options: LocalOptions) => Promise<ExitCode>;
-  readonly runDevelopment: (options: LocalOptions) => Promise<ExitCode>;
+  /** Says what was made, and where. */
+  initialize(options: ProgramOptions): Promise<{ readonly data: string }>;
+  /** Resolves when the server has stopped. */
+  runServer(options: ProgramOptions): Promise<ExitCode>;
+  runDevelopment(options: ProgramOptions): Promise<ExitCode>;
 }
 
-/** `--data`, `--config`, `--passphrase-file` of the programs that own a data folder. */
+/** Flags of the programs that own a data folder. */
 export const owning = (command: Command): Command =>
   command
     .option('--data <dir>', 'data folder (environment: CHANCERY_DATA)')
-    .option('--config <file>', 'configuration, YAML (environment: CHANCERY_CONFIG)')
-    .option('--passphrase-file <file>', 'passphrase of the keys (environment: CHANCERY_PASSPHRASE_FILE)');
+    .option(
+      '--config <file>',
+      'configuration in YAML; left out: the one of init (environment: CHANCERY_CONFIG)',
+    )
+    .option(
+      '--passphrase-file <file>',
+      'passphrase that the keys are sealed with (environment: CHANCERY_PASSPHRASE_FILE)',
+    )
+    .option('--set <setting=value>', 'a single setting, e.g. log.level=debug (repeat it for more)', setting);
+
+function setting(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const equals = text.indexOf('=');
+  if (equals < 1) throw new InvalidArgumentError('Write it as setting=value.');
+  return { ...before, [text.slice(0, equals)]: text.slice(equals + 1) };
+}
 
 export function addInit(program: Command, wiring: Wiring): void {
-  owning(program.command('init').description('Make an authority.')).action(run(wiring, async () => init));
+  printing(
+    owning(
+      program
+        .command('init')
+        .description(
+          'Make an authority in a data folder: roots, issuers, the first login. What is there already stays.',
+        ),
+    ),
+  ).action(run(wiring, async () => init));
 }
 
 export function addDev(program: Command, wiring: Wiring): void {
-  owning(program.command('dev').description('Run a server with two sample services.')).action(
-    run(wiring, async () => dev),
-  );
+  owning(
+    program
+      .command('dev')
+      .description(
+        'Run a server, made if there is none, and two sample services that call each other over mTLS.',
+      ),
+  ).action(run(wiring, async () => dev));
 }
 
-async function init({ programs }: Session, options: LocalOptions): Promise<void> {
-  await (await programs()).initialize(options);
+async function init({ terminal, programs }: Session, options: LocalOptions & Printing): Promise<void> {
+  const { initialize } = await programs();
+  const forPeople = options.output === 'table' || options.output === 'wide';
+  const made = await initialize(programOptions(options, terminal, forPeople ? 'stdout' : 'stderr'));
+  if (options.output === 'json' || options.output === 'yaml')
+    await printResource(terminal, options.output, made);
+  if (options.output === 'name') print(terminal, `${made.data}\n`);
 }
 
-const dev = async ({ programs }: Session, options: LocalOptions): Promise<ExitCode> =>
-  (await programs()).runDevelopment(options);
+const dev = async ({ terminal, programs }: Session, options: LocalOptions): Promise<ExitCode> =>
+  (await programs()).runDevelopment(programOptions(options, terminal));
+
+/** What is said about a server that starts is its data: it goes to stdout. */
+export const programOptions = (
+  { data, config, passphraseFile, set }: LocalOptions,
+  terminal: Terminal,
+  stream: 'stdout' | 'stderr' = 'stdout',
+): ProgramOptions => ({
+  data,
+  config,
+  passphraseFile,
+  settings: set,
+  env: terminal.environment,
+  cwd: process.cwd(),
+  say: (line) => void terminal[stream].write(`${line}\n`),
+});

@@ -1,14 +1,26 @@
 /** `chancery server`: runs it; `chancery server config …` tells about its configuration. */
 import type { Command } from 'commander';
-import { run, type Wiring } from './command.ts';
-import { type LocalOptions, owning } from './local.ts';
+import { noun, printing, run, type Wiring } from './command.ts';
+import { type LocalOptions, owning, programOptions } from './local.ts';
 import type { ExitCode, Session } from './session.ts';
 
 export function addServer(program: Command, wiring: Wiring): void {
-  owning(program.command('server').summary('run the server').description('Run the server.')).action(
-    run(wiring, async () => runServer),
-  );
+  const server = owning(
+    noun(program, 'server', 'Run the server of a data folder. SIGTERM drains and stops it.'),
+  ).action(run(wiring, async () => runServer));
+
+  const config = noun(server, 'config', 'The configuration: what holds, where it comes from, what there is.');
+  printing(
+    owning(config.command('show').description('Print the configuration with every default filled in.')),
+  ).action(run(wiring, async () => (await import('./server/config.ts')).showConfiguration));
+  printing(
+    owning(config.command('explain').description('Tell for every setting where its value comes from.')),
+  ).action(run(wiring, async () => (await import('./server/config.ts')).explainConfiguration));
+  config
+    .command('reference')
+    .description('Print a commented configuration with every setting.')
+    .action(run(wiring, async () => (await import('./server/config.ts')).printReference));
 }
 
-const runServer = async ({ programs }: Session, options: LocalOptions): Promise<ExitCode> =>
-  (await programs()).runServer(options);
+const runServer = async ({ terminal, programs }: Session, options: LocalOptions): Promise<ExitCode> =>
+  (await programs()).runServer(programOptions(options, terminal));
