@@ -15,7 +15,8 @@ const INSTALLED = '/var/lib/chancery';
 export function resolveDataFolder(flag: string | undefined, env: Environment, cwd: string): DataFolder {
   if (flag !== undefined) return { path: resolve(cwd, flag), source: 'flag' };
   const variable = env['CHANCERY_DATA'];
-  if (variable !== undefined && variable !== '') return { path: resolve(cwd, variable), source: 'environment' };
+  if (variable !== undefined && variable !== '')
+    return { path: resolve(cwd, variable), source: 'environment' };
   return { path: defaultDataFolder(packageFolder(import.meta.dirname)), source: 'default' };
 }
 

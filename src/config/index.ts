@@ -6,7 +6,8 @@ import type { Configuration, Setting } from './configuration.ts';
 import type { ConfigurationSources } from './load.ts';
 
 export type * from './configuration.ts';
-export type { ConfigurationSources, Flags } from './load.ts';
+export type { ConfigurationSources } from './load.ts';
+export type { Flags } from './overlay.ts';
 export { resolveDataFolder } from './data-folder.ts';
 export { listenerIssuer, loginIssuer, type IssuerChoice } from './issuers.ts';
 export { defaultExternalUrl, refuseDevelopmentKey } from './listeners.ts';
@@ -22,7 +23,8 @@ export async function renderReference(): Promise<string> {
 }
 
 /** What `server config show -o json` prints: the words of the file, every default filled in. */
-export const toPlain = (configuration: Configuration): Readonly<Record<string, unknown>> => configuration.plain;
+export const toPlain = (configuration: Configuration): Readonly<Record<string, unknown>> =>
+  configuration.plain;
 
 /** What `server config explain` prints. */
 export const explain = (configuration: Configuration): readonly Setting[] => configuration.settings;

@@ -36,7 +36,9 @@ export const formatHostPort = ({ host, port }: HostPort): string => `${bracket(h
 
 const bracket = (host: string): string => (host.includes(':') ? `[${host}]` : host);
 
-const LOOPBACK = ['127.0.0.0/8', '::1/128', '::ffff:127.0.0.0/104'].flatMap((text) => parseIpRange(text) ?? []);
+const LOOPBACK = ['127.0.0.0/8', '::1/128', '::ffff:127.0.0.0/104'].flatMap(
+  (text) => parseIpRange(text) ?? [],
+);
 const EVERY_ADDRESS = ['0.0.0.0', '::'];
 
 export function isLoopback(host: string): boolean {
@@ -49,7 +51,10 @@ export function isLoopback(host: string): boolean {
  * The URL that a listener is known by when nobody says another; `undefined` for a listener on every address. HTTPS on
  * loopback is known as localhost, which its certificate names too.
  */
-export function defaultExternalUrl(listener: 'https' | 'status', { host, port }: HostPort): string | undefined {
+export function defaultExternalUrl(
+  listener: 'https' | 'status',
+  { host, port }: HostPort,
+): string | undefined {
   if (EVERY_ADDRESS.includes(host)) return undefined;
   if (listener === 'status') return `http://${bracket(host)}:${port}`;
   return `https://${isLoopback(host) ? 'localhost' : bracket(host)}:${port}`;
@@ -57,7 +62,9 @@ export function defaultExternalUrl(listener: 'https' | 'status', { host, port }:
 
 /** A key-encryption key that lies beside the keys protects nothing. Throws `invalid_configuration` off loopback. */
 export function refuseDevelopmentKey({ listen }: Pick<Configuration, 'listen'>): void {
-  const open = (Object.entries(listen) as [ListenerName, ListenAddress][]).filter(([, { loopback }]) => !loopback);
+  const open = (Object.entries(listen) as [ListenerName, ListenAddress][]).filter(
+    ([, { loopback }]) => !loopback,
+  );
   const [first] = open;
   if (first === undefined) return;
   throw new ChanceryError('invalid_configuration', {

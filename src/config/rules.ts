@@ -1,0 +1,153 @@
+/** Rules of single values, shared by the schema's fields. A value that breaks one is told with rule and fix. */
+import { z } from 'zod';
+import { MINUTE, parseDuration } from '../base/clock.ts';
+import { isChanceryError } from '../base/errors.ts';
+import { trustDomainFault } from '../domain/identity/spiffe-id.ts';
+import { parseIpRange } from '../x509/ip.ts';
+import { parseHostPort } from './listeners.ts';
+
+export interface Rule {
+  /** What is wrong, as the end of "trustDomain is X: …". */
+  readonly message: string;
+  readonly rule: string;
+  readonly fix: string;
+}
+
+type Judge = (text: string) => Rule | undefined;
+
+/** A string that a judge has looked at. */
+export const text = (judge: Judge) =>
+  z.string().superRefine((value, context) => {
+    const broken = judge(value);
+    if (broken !== undefined)
+      context.addIssue({
+        code: 'custom',
+        message: broken.message,
+        params: { rule: broken.rule, fix: broken.fix },
+      });
+  });
+
+const unless = (holds: (value: string) => boolean, message: string, rule: string, fix: string) =>
+  text((value) => (holds(value) ? undefined : { message, rule, fix }));
+
+export const trustDomain = text((value) => {
+  const fault = trustDomainFault(value);
+  return fault && { ...fault, fix: 'Use a DNS-like name in lower case, e.g. example.test.' };
+});
+
+export const hostPort = unless(
+  (value) => parseHostPort(value) !== undefined,
+  'it is no host:port',
+  'an IP address or DNS name and a port from 1 to 65535; IPv6 addresses stand in brackets',
+  'Write it as 127.0.0.1:8443 or [::1]:8443.',
+);
+
+export const resolverAddress = unless(
+  (value) => parseHostPort(value, 53) !== undefined,
+  'it is no host or host:port',
+  'an IP address or DNS name, and a port if it is not 53',
+  'Write it as 127.0.0.1:8053.',
+);
+
+export const ipRange = unless(
+  (value) => parseIpRange(value) !== undefined,
+  'it is no address and no CIDR range without host bits',
+  'RFC 4632: the bits beyond the prefix are zero',
+  'Write it as 127.0.0.0/8 or fd00::/8.',
+);
+
+const DURATION = { rule: 'a duration is written as 90d, 12h, 1h30m, 45s', fix: 'Write it so.' };
+
+export const duration = unless(
+  (value) => parseDuration(value) !== undefined,
+  'it is no duration',
+  DURATION.rule,
+  DURATION.fix,
+);
+
+/** Clocks that need no backdating are allowed to say so. */
+export const durationOrZero = unless(
+  (value) => value === '0s' || parseDuration(value) !== undefined,
+  'it is no duration',
+  DURATION.rule,
+  DURATION.fix,
+);
+
+export const headInterval = text((value) => {
+  const interval = parseDuration(value);
+  if (interval === undefined) return { message: 'it is no duration', ...DURATION };
+  if (interval >= 1000 && interval <= 60 * MINUTE) return undefined;
+  return {
+    message: 'it is too short or too long',
+    rule: '1s to 60m: what was written since the last head can be cut off unseen',
+    fix: 'Write e.g. 30s.',
+  };
+});
+
+const externalUrl = (scheme: 'https' | 'http', why: string) =>
+  text((value) => {
+    const fault = urlFault(value, scheme);
+    return fault === undefined
+      ? undefined
+      : {
+          message: fault,
+          rule: why,
+          fix: `Write it as ${scheme}://ca.example.test${scheme === 'https' ? ':8443' : ''}.`,
+        };
+  });
+
+function urlFault(value: string, scheme: 'https' | 'http'): string | undefined {
+  if (!URL.canParse(value)) return 'it is no URL';
+  const url = new URL(value);
+  if (url.protocol !== `${scheme}:`) return `its scheme is ${url.protocol.slice(0, -1)}`;
+  if (url.username !== '' || url.password !== '') return 'it has a user or password';
+  if (url.search !== '' || url.hash !== '' || /[?#]/.test(value)) return 'it has a query or fragment';
+  return undefined;
+}
+
+export const httpsUrl = externalUrl('https', 'an https URL without user, query and fragment');
+export const statusUrl = externalUrl(
+  'http',
+  'an http URL without user, query and fragment: whoever checks a certificate cannot check that of its CRL first (RFC 5280 8)',
+);
+
+/** Names of issuers, profiles and commands: parts of URLs, file names and grants. */
+export const objectName = unless(
+  (value) => /^[a-z][a-z0-9-]{0,62}$/.test(value),
+  'it is no name',
+  'lower-case letters, digits and dashes, a letter first, at most 63',
+  'Choose another name.',
+);
+
+export const databaseFile = unless(
+  (value) => /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(value),
+  'it is no file name',
+  'the database is a file in <data>/db: letters, digits, dots, dashes and underscores',
+  'Write e.g. chancery.db, and choose the folder with --data.',
+);
+
+export const credentialName = unless(
+  (value) => /^[A-Za-z0-9_][A-Za-z0-9._-]{0,254}$/.test(value),
+  'it is no name of a credential',
+  'systemd.exec(5): the name before the colon of LoadCredential=',
+  'Write the name alone, without a path.',
+);
+
+/** A path of this host; relative ones are resolved against the file they stand in. */
+export const path = unless(
+  (value) => value !== '' && !value.includes('\0'),
+  'it is no path',
+  'a path is not empty',
+  'Write a path; a relative one starts at the folder of this file.',
+);
+
+/** Runs a parser of the domain for its refusal. */
+export function ruleOf(parse: () => unknown): Rule | undefined {
+  try {
+    parse();
+    return undefined;
+  } catch (error) {
+    if (!isChanceryError(error)) throw error;
+    return { message: error.detail.message, rule: error.detail.rule ?? '', fix: error.detail.fix ?? '' };
+  }
+}

@@ -1,0 +1,325 @@
+/**
+ * The one schema of the configuration file. Its descriptions are the reference (docs/reference/configuration.yaml), its
+ * defaults the embedded default. It checks single values; what has to fit together is in checks.ts.
+ */
+import { z } from 'zod';
+import { VERBS } from '../domain/identity/grant.ts';
+import { PURPOSES } from '../domain/issuance/profile.ts';
+import { KEY_TYPES } from '../x509/public-key.ts';
+import {
+  credentialName,
+  databaseFile,
+  duration,
+  durationOrZero,
+  headInterval,
+  hostPort,
+  httpsUrl,
+  ipRange,
+  objectName,
+  path,
+  resolverAddress,
+  statusUrl,
+  trustDomain,
+} from './rules.ts';
+
+/** Where a secret is. A secret itself never stands in the configuration. */
+const secret = z
+  .union([
+    z.strictObject({
+      file: path.describe('A file with the secret; a trailing line break is not part of it.'),
+    }),
+    z.strictObject({ credential: credentialName.describe('A systemd credential (LoadCredential=).') }),
+  ])
+  .meta({ secret: true });
+
+const count = z
+  .strictObject({
+    min: z.int().min(0).max(100).optional().describe('At least so many.'),
+    max: z.int().min(0).max(100).optional().describe('At most so many.'),
+  })
+  .meta({ examples: [{ min: 1, max: 5 }] });
+
+const port = z.int().min(1).max(65535);
+
+const listen = z
+  .strictObject({
+    https: hostPort.default('127.0.0.1:8443').describe('HTTPS: API, ACME, bundle, start page.'),
+    status: hostPort
+      .default('127.0.0.1:8080')
+      .describe('Plain HTTP: CRLs, OCSP, issuer certificates, health.'),
+    metrics: hostPort.default('127.0.0.1:9090').describe('Plain HTTP: /metrics for Prometheus.'),
+  })
+  .describe('Addresses to listen on, as host:port. On a default, a port that is taken moves to a free one.');
+
+const externalUrls = z
+  .strictObject({
+    https: httpsUrl
+      .optional()
+      .describe('Where clients reach the HTTPS listener: in ACME URLs and our own certificate.')
+      .meta({ examples: ['https://ca.example.test:8443'] }),
+    status: statusUrl
+      .optional()
+      .describe(
+        'Where relying parties reach the status listener: in the CRL, OCSP and issuer URLs of every certificate.',
+      )
+      .meta({ examples: ['http://ca.example.test:8080'] }),
+  })
+  .describe(
+    'The URLs that the world knows this server by. Left out, they follow from listen; they are needed once a listener is not loopback.',
+  );
+
+const issuer = z.strictObject({
+  root: z
+    .enum(['workload', 'internal'])
+    .describe(
+      'The root that certifies it: workload (the SPIFFE trust domain) or internal (servers, clients).',
+    ),
+  profiles: z.array(objectName).min(1).describe('The profiles that it issues with.'),
+  authenticates: z.boolean().default(false).describe('Whether its certificates log in at this server.'),
+  acme: z
+    .strictObject({
+      enabled: z.boolean().default(false).describe('Whether it serves ACME at /acme/<issuer>/directory.'),
+      eab: z
+        .enum(['off', 'optional', 'required'])
+        .default('optional')
+        .describe('Whether accounts are bound to a key of ours (RFC 8555 7.3.4).'),
+    })
+    .prefault({})
+    .describe('ACME (RFC 8555).'),
+});
+
+const profile = z.strictObject({
+  extends: z
+    .enum(['workload', 'server', 'client'])
+    .describe('The built-in profile that it narrows; what is left out is as there.'),
+  keyTypes: z
+    .array(z.enum(KEY_TYPES))
+    .min(1)
+    .optional()
+    .describe('Types of keys that are certified.')
+    .meta({ examples: [['ecdsa-p256', 'ed25519']] }),
+  names: z
+    .strictObject({
+      uri: count.optional(),
+      dns: count.optional(),
+      ip: count.optional(),
+      email: count.optional(),
+    })
+    .optional()
+    .describe('How many names of each kind.')
+    .meta({ examples: [{ dns: { min: 1, max: 5 }, ip: { max: 0 } }] }),
+  extendedKeyUsage: z
+    .array(z.enum(PURPOSES))
+    .min(1)
+    .optional()
+    .describe('Both, or one where no SPIFFE ID is allowed (X509-SVID 4.4).')
+    .meta({ examples: [['serverAuth']] }),
+  defaultTtl: duration
+    .optional()
+    .describe('Life of a certificate when no other is asked for.')
+    .meta({ examples: ['1d'] }),
+  maxTtl: duration
+    .optional()
+    .describe('The longest life that is served.')
+    .meta({ examples: ['30d'] }),
+  backdate: durationOrZero
+    .optional()
+    .describe('How far notBefore lies in the past, for clocks that lag.')
+    .meta({ examples: ['1m'] }),
+});
+
+const grant = z.strictObject({
+  name: z
+    .string()
+    .optional()
+    .describe('What refusals call it; left out: file-1, file-2, … in order.')
+    .meta({ examples: ['acme-hosts'] }),
+  principal: z
+    .string()
+    .describe(
+      'Who, as a pattern: acme:**, mtls:clients:dns:*.ops.example.test, mtls:workload:spiffe://example.test/ns/*.',
+    ),
+  verbs: z.array(z.enum(VERBS)).min(1).describe('What they may do.'),
+  issuer: z.string().describe('From which issuer; "*" for any.'),
+  profiles: z.array(z.string()).min(1).describe('With which profiles; ["*"] for any.'),
+  uri: z.array(z.string()).optional().describe('SPIFFE IDs: spiffe://example.test/ns/*.'),
+  dns: z.array(z.string()).optional().describe('DNS names: "*" is one label, "**" one or more.'),
+  ip: z.array(z.string()).optional().describe('Addresses and CIDR ranges.'),
+  email: z.array(z.string()).optional().describe('E-mail addresses.'),
+  maxTtl: z
+    .string()
+    .optional()
+    .describe('The longest life they may ask for.')
+    .meta({ examples: ['7d'] }),
+  owner: z
+    .string()
+    .optional()
+    .describe('Whom to ask about it.')
+    .meta({ examples: ['platform team'] }),
+});
+
+export const schema = z.strictObject({
+  trustDomain: trustDomain
+    .default('chancery.internal')
+    .describe(
+      'SPIFFE trust domain. One server is one trust domain; it is part of every identity and cannot be changed later.',
+    ),
+  listen: listen.prefault({}),
+  externalUrl: externalUrls.prefault({}),
+  database: z
+    .strictObject({ sqlite: databaseFile.default('chancery.db').describe('SQLite: a file in <data>/db.') })
+    .prefault({})
+    .describe('The store.'),
+  issuers: z
+    .record(objectName, issuer)
+    .default({
+      workload: {
+        root: 'workload',
+        profiles: ['workload'],
+        authenticates: true,
+        acme: { enabled: false, eab: 'optional' },
+      },
+      servers: {
+        root: 'internal',
+        profiles: ['server'],
+        authenticates: false,
+        acme: { enabled: true, eab: 'optional' },
+      },
+      clients: {
+        root: 'internal',
+        profiles: ['client'],
+        authenticates: true,
+        acme: { enabled: false, eab: 'optional' },
+      },
+    })
+    .describe('Signing authorities by name. Whoever writes them writes all of them.'),
+  profiles: z
+    .record(objectName, profile)
+    .default({})
+    .describe(
+      'Profiles besides the built-in workload, server and client. They can only be narrower than what they extend.',
+    )
+    .meta({
+      examples: [
+        {
+          web: {
+            extends: 'server',
+            keyTypes: ['ecdsa-p256'],
+            names: { uri: { max: 0 } },
+            extendedKeyUsage: ['serverAuth'],
+            maxTtl: '30d',
+          },
+        },
+      ],
+    }),
+  grants: z
+    .array(grant)
+    .default([])
+    .describe('Who may get what. Nothing is allowed that no grant allows; these are read-only in the API.')
+    .meta({
+      examples: [
+        [
+          {
+            name: 'acme-hosts',
+            principal: 'acme:**',
+            verbs: ['issue', 'renew', 'revoke'],
+            issuer: 'servers',
+            profiles: ['server'],
+            dns: ['**.example.test', 'example.test'],
+            maxTtl: '90d',
+          },
+        ],
+      ],
+    }),
+  acme: z
+    .strictObject({
+      validation: z
+        .strictObject({
+          httpPort: port.default(80).describe('Port of http-01 probes (RFC 8555 8.3).'),
+          tlsPort: port.default(443).describe('Port of tls-alpn-01 probes (RFC 8737).'),
+          resolver: resolverAddress
+            .optional()
+            .describe('DNS resolver; left out: that of the host.')
+            .meta({ examples: ['127.0.0.1:8053'] }),
+          allow: z
+            .array(ipRange)
+            .default([])
+            .describe('Special addresses (loopback, link-local, …) that may be probed.')
+            .meta({ examples: [['127.0.0.0/8']] }),
+          deny: z
+            .array(ipRange)
+            .default([])
+            .describe('Addresses that are never probed, whatever allow says.')
+            .meta({ examples: [['10.20.0.0/16']] }),
+        })
+        .prefault({})
+        .describe('How control of names is validated.'),
+    })
+    .prefault({})
+    .describe('The ACME server.'),
+  delivery: z
+    .strictObject({
+      paths: z
+        .array(path)
+        .default([])
+        .describe('Folders of this host that targets may write to.')
+        .meta({ examples: [['/etc/nginx/tls']] }),
+      commands: z
+        .record(objectName, z.array(z.string()).min(1))
+        .default({})
+        .describe(
+          'Commands that targets may run, by name: a program with its path, then its arguments. No shell.',
+        )
+        .meta({ examples: [{ 'nginx-reload': ['/usr/sbin/nginx', '-s', 'reload'] }] }),
+    })
+    .prefault({})
+    .describe('What this host lets targets write and run.'),
+  agent: z
+    .strictObject({
+      embedded: z
+        .boolean()
+        .default(true)
+        .describe('Whether the server serves the Workload API on this host by itself.'),
+    })
+    .prefault({})
+    .describe('The workload agent.'),
+  keys: z
+    .strictObject({
+      passphrase: secret
+        .optional()
+        .describe(
+          'What the keys at rest are sealed under (--passphrase-file, CHANCERY_PASSPHRASE_FILE). Left out: what init used.',
+        )
+        .meta({ examples: [{ file: '/etc/chancery/passphrase' }, { credential: 'chancery-passphrase' }] }),
+    })
+    .prefault({})
+    .describe('Keys at rest.'),
+  audit: z
+    .strictObject({
+      headInterval: headInterval.default('30s').describe('How often the head of the audit chain is signed.'),
+      sinks: z
+        .array(
+          z.strictObject({
+            file: path.describe('Copies go to the end of this file.'),
+            required: z
+              .boolean()
+              .default(false)
+              .describe('Whether nothing is answered that the sink did not take.'),
+          }),
+        )
+        .default([])
+        .describe('Copies of every audit entry.')
+        .meta({ examples: [[{ file: '/var/log/chancery/audit.jsonl', required: true }]] }),
+    })
+    .prefault({})
+    .describe('The audit log.'),
+  log: z
+    .strictObject({
+      level: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('The least that is logged.'),
+    })
+    .prefault({})
+    .describe('The operational log.'),
+});
+
+/** The file with every default filled in. */
+export type ConfigurationFile = z.output<typeof schema>;
