@@ -28,6 +28,8 @@ export interface Decision {
   readonly allowed: boolean;
   /** Name of the grant that decided; `deny-by-default` when none did. */
   readonly rule: string;
+  /** The deciding grant's. */
+  readonly maxTtl?: Duration | undefined;
   /** When refused: the grant with the fewest mismatches, and those. */
   readonly nearest?: { readonly rule: string; readonly lacks: readonly Mismatch[] };
 }
@@ -88,7 +90,7 @@ export function decide(grants: readonly Grant[], ask: Ask, trustDomain: TrustDom
   let nearest: { grant: Grant; lacks: Mismatch[] } | undefined;
   for (const grant of grants) {
     const lacks = mismatches(grant, ask, trustDomain);
-    if (lacks.length === 0) return { allowed: true, rule: grant.name };
+    if (lacks.length === 0) return { allowed: true, rule: grant.name, maxTtl: grant.maxTtl };
     if (grant.source === 'builtin' && lacks.some(({ facet }) => facet === 'principal')) continue; // nobody else's business
     if (nearest === undefined || distance(lacks) < distance(nearest.lacks)) nearest = { grant, lacks };
   }

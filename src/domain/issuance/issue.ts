@@ -14,75 +14,35 @@
  * nobody got; with its Idempotency-Key the caller gets it then.
  */
 import { ChanceryError, type ErrorCode, isChanceryError } from '../../base/errors.ts';
-import { type Clock, type Duration, formatInstant } from '../../base/clock.ts';
-import type { Random } from '../../base/random.ts';
+import type { Duration } from '../../base/clock.ts';
 import { type Bytes, equal, toHex } from '../../x509/bytes.ts';
 import { assembleCertificate, certificateFingerprint, formatSerial } from '../../x509/certificate.ts';
-import { signatureAlgorithmFor } from '../../x509/signature.ts';
-import type { AuditDraft, AuditEvent, Json, Outcome } from '../audit/entry.ts';
-import { type Ask, authorize } from '../identity/authorize.ts';
-import type { Grant } from '../identity/grant.ts';
-import { formatNameKey, type Name } from '../identity/names.ts';
-import { type Door, type Principal, principalId, principalIds } from '../identity/principal.ts';
-import type { TrustDomain } from '../identity/spiffe-id.ts';
-import type { Generation, StatusUrls } from './issuer.ts';
-import type {
-  CertificateRecord,
-  IdempotencyClaim,
-  IssuerDirectory,
-  LeafSigner,
-  Ledger,
-  StoredCertificate,
-} from './ports.ts';
 import type { PublicKey } from '../../x509/public-key.ts';
+import { signatureAlgorithmFor } from '../../x509/signature.ts';
+import { type Ask, authorize, refusal } from '../identity/authorize.ts';
+import type { Name } from '../identity/names.ts';
+import { principalId, principalIds } from '../identity/principal.ts';
+import {
+  issuanceDraft,
+  issuedDetails,
+  type Progress,
+  progressDetails,
+  refusalDetails,
+} from './issuance-audit.ts';
+import type { Generation } from './issuer.ts';
+import { decideLifetime } from './lifetime.ts';
+import type { CertificateRecord } from './ports.ts';
 import { type Proof, provePossession, resolveNames } from './possession.ts';
 import { prepareLeaf } from './prepare.ts';
 import type { PreparedCertificate } from './prepared.ts';
 import { checkKeyType, checkNames, type Profile, resolveTtl } from './profile.ts';
 import { checkRenewal, selfRenewalRule, servedTtl } from './renewal-rule.ts';
+import type { Issuance, IssuancePorts, IssuanceRequest } from './request.ts';
+import { findIssuer, findProfile } from './selection.ts';
 import { selfCheckFault } from './self-check.ts';
 import { newSerial } from './serial.ts';
 
-export interface IssuanceRequest {
-  readonly principal: Principal;
-  readonly door: Door;
-  /** Left out: the only issuer with this profile. */
-  readonly issuer?: string | undefined;
-  readonly profile: string;
-  readonly proof: Proof;
-  /** Left out: those of the CSR. */
-  readonly names?: readonly Name[] | undefined;
-  readonly ttl?: Duration | undefined;
-  /** The certificate that is renewed: same issuer, profile and names. */
-  readonly renews?: StoredCertificate | undefined;
-  readonly claim?: Omit<IdempotencyClaim, 'principal' | 'claimedAt'> | undefined;
-}
-
-export type Issuance =
-  | { readonly kind: 'issued'; readonly record: CertificateRecord; readonly generation: Generation }
-  /** Another request with the same Idempotency-Key won; this one issued nothing. */
-  | { readonly kind: 'claimed'; readonly serial: string; readonly requestHash: string };
-
-export interface IssuancePorts {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly trustDomain: TrustDomain;
-  readonly urls: StatusUrls;
-  readonly profiles: ReadonlyMap<string, Profile>;
-  readonly grants: () => readonly Grant[];
-  readonly issuers: IssuerDirectory;
-  readonly signer: LeafSigner;
-  readonly ledger: Ledger;
-  /** Throws `clock_went_back` or `audit_unavailable` while nothing may be signed. */
-  readonly guard: () => void;
-}
-
-/** Facts that become known on the way; a refusal is audited with as many of them as there were. */
-interface Progress {
-  issuer?: string;
-  names?: readonly Name[];
-  rule?: string;
-}
+export type { Issuance, IssuancePorts, IssuanceRequest } from './request.ts';
 
 /** Without a log there is nothing to write to; what a self-check found is in it already. */
 const AUDITED_ELSEWHERE: ReadonlySet<ErrorCode> = new Set([
@@ -99,7 +59,13 @@ export async function issue(ports: IssuancePorts, request: IssuanceRequest): Pro
     if (!isChanceryError(error) || AUDITED_ELSEWHERE.has(error.code)) throw error;
     await ports.ledger.record({
       audit: [
-        draft(ports, request, 'certificate.refused', 'refused', refusalDetails(request, progress, error)),
+        issuanceDraft(
+          ports.clock.now(),
+          request,
+          'certificate.refused',
+          'refused',
+          refusalDetails(request, progress, error),
+        ),
       ],
     });
     throw error;
@@ -110,8 +76,8 @@ async function run(ports: IssuancePorts, request: IssuanceRequest, progress: Pro
   const { ledger, clock, trustDomain } = ports;
   const { principal, renews } = request;
   ports.guard();
-  const profile = findProfile(ports, request.profile);
-  const issuer = findIssuer(ports, request.issuer ?? renews?.issuer, profile);
+  const profile = findProfile(ports.profiles, request.profile);
+  const issuer = findIssuer(ports.issuers, request.issuer ?? renews?.issuer, profile);
   progress.issuer = issuer.policy.name;
   if (renews !== undefined) checkRenewal(renews, issuer.policy.name, profile.name, clock.now());
 
@@ -127,22 +93,12 @@ async function run(ports: IssuancePorts, request: IssuanceRequest, progress: Pro
 
   // 3 authorize
   checkNames(profile, names, trustDomain);
-  const ttl = resolveTtl(profile, request.ttl ?? (renews && Math.min(servedTtl(renews), profile.maxTtl)));
-  const ask: Ask = {
-    principalIds: principalIds(principal),
-    verb: renews === undefined ? 'issue' : 'renew',
-    issuer: issuer.policy.name,
-    profile: profile.name,
-    names,
-    ttl,
-  };
-  const rule =
-    (renews && selfRenewalRule(principal, renews, ttl)) ?? authorize(ports.grants(), ask, trustDomain);
+  const { rule, ttl } = decideRule(ports, request, profile, issuer.policy.name, names);
   progress.rule = rule;
   const publicKey = possession.publicKey ?? (await makeKey(ports, profile, request.proof));
 
   // 4 prepare and lint
-  const { generation } = findIssuer(ports, issuer.policy.name, profile); // again: making a key can take seconds
+  const { generation } = findIssuer(ports.issuers, issuer.policy.name, profile); // again: making a key can take seconds
   const now = clock.now();
   const serial = newSerial(ports.random);
   const { prepared, notBefore, notAfter, shard } = prepareLeaf({
@@ -191,8 +147,8 @@ async function run(ports: IssuancePorts, request: IssuanceRequest, progress: Pro
     certificate: record,
     ...(request.claim && { claim: { ...request.claim, principal: record.principal, claimedAt: now } }),
     audit: [
-      draft(
-        ports,
+      issuanceDraft(
+        now,
         request,
         renews === undefined ? 'certificate.issued' : 'certificate.renewed',
         'allowed',
@@ -205,6 +161,26 @@ async function run(ports: IssuancePorts, request: IssuanceRequest, progress: Pro
   if (result.kind === 'recorded') return { kind: 'issued', record, generation };
   await auditDiscarded(ports, request, progress, generation.id, 'another request won the Idempotency-Key');
   return result;
+}
+
+/** Throws `profile_violation` or `not_granted`. */
+function decideRule(
+  { grants, trustDomain }: IssuancePorts,
+  { principal, renews, ttl: asked }: IssuanceRequest,
+  profile: Profile,
+  issuer: string,
+  names: readonly Name[],
+): { readonly rule: string; readonly ttl: Duration } {
+  const verb = renews === undefined ? 'issue' : 'renew';
+  const ask: Ask = { principalIds: principalIds(principal), verb, issuer, profile: profile.name, names };
+  if (renews !== undefined) {
+    const ttl = resolveTtl(profile, asked ?? Math.min(servedTtl(renews), profile.maxTtl));
+    const rule = selfRenewalRule(principal, renews, ttl) ?? authorize(grants(), { ...ask, ttl }, trustDomain);
+    return { rule, ttl };
+  }
+  const { decision, ttl } = decideLifetime(grants(), ask, profile, asked, trustDomain);
+  if (!decision.allowed) throw refusal(decision, ask);
+  return { rule: decision.rule, ttl };
 }
 
 /** Throws `profile_violation` or `blocked_key`. */
@@ -225,52 +201,6 @@ async function makeKey(ports: IssuancePorts, profile: Profile, proof: Proof): Pr
   const publicKey = await proof.makeHere();
   checkKey(ports, profile, publicKey);
   return publicKey;
-}
-
-function findProfile({ profiles }: IssuancePorts, name: string): Profile {
-  const profile = profiles.get(name);
-  if (profile !== undefined) return profile;
-  throw new ChanceryError('not_found', {
-    message: `there is no profile ${JSON.stringify(name)}`,
-    rule: `profiles are ${[...profiles.keys()].join(', ')}`,
-    fix: 'Ask with one of these.',
-  });
-}
-
-interface ActiveIssuer {
-  readonly policy: { readonly name: string };
-  readonly generation: Generation;
-}
-
-function findIssuer({ issuers }: IssuancePorts, asked: string | undefined, profile: Profile): ActiveIssuer {
-  const candidates = issuers.withProfile(profile.name);
-  const [only, ...more] = candidates;
-  if (asked === undefined && (only === undefined || more.length > 0))
-    throw new ChanceryError('invalid_request', {
-      message: `no issuer is named, and ${candidates.length === 0 ? 'none' : `several (${candidates.join(', ')})`} issue with the profile ${profile.name}`,
-      rule: 'the issuer may be left out where only one has the profile',
-      fix: 'Name the issuer.',
-    });
-  const found = issuers.find(asked ?? only ?? '');
-  if (found === undefined)
-    throw new ChanceryError('not_found', {
-      message: `there is no issuer ${JSON.stringify(asked)}`,
-      rule: 'issuers are those of the configuration',
-      fix: 'See `chancery issuer list`.',
-    });
-  if (!found.policy.profiles.includes(profile.name))
-    throw new ChanceryError('profile_violation', {
-      message: `the issuer ${found.policy.name} does not issue with the profile ${profile.name}`,
-      rule: `its profiles are ${found.policy.profiles.join(', ')}`,
-      fix: `Ask ${candidates.join(' or ') || 'an operator'}.`,
-    });
-  const generation = found.current;
-  if (generation?.stopped === null) return { policy: found.policy, generation };
-  throw new ChanceryError('issuer_stopped', {
-    message: `the issuer ${found.policy.name} signs nothing now: ${generation === undefined ? 'it has no current generation' : `${generation.id} was stopped (${String(generation.stopped)})`}`,
-    rule: 'a failed self-check stops an issuer until an operator has looked',
-    fix: 'Tell an operator.',
-  });
 }
 
 /** The self-check would find it too, but then the wrong key had signed already. */
@@ -312,60 +242,6 @@ async function auditDiscarded(
 ): Promise<void> {
   const details = { ...progressDetails(request, progress), generation, reason };
   await ports.ledger.record({
-    audit: [draft(ports, request, 'certificate.discarded', 'failed', details)],
+    audit: [issuanceDraft(ports.clock.now(), request, 'certificate.discarded', 'failed', details)],
   });
 }
-
-function draft(
-  ports: IssuancePorts,
-  { principal, door }: IssuanceRequest,
-  event: AuditEvent,
-  outcome: Outcome,
-  details: { readonly [key: string]: Json },
-): AuditDraft {
-  return {
-    time: ports.clock.now(),
-    event,
-    outcome,
-    principal: principalId(principal),
-    door: door.name,
-    requestId: door.requestId,
-    ...(door.address === undefined ? {} : { address: door.address }),
-    details,
-  };
-}
-
-const issuedDetails = (record: CertificateRecord, proof: Proof): { readonly [key: string]: Json } => ({
-  serial: record.serial,
-  issuer: record.issuer,
-  generation: record.generation,
-  profile: record.profile,
-  names: record.names.map(formatNameKey),
-  rule: record.rule,
-  notBefore: formatInstant(record.notBefore),
-  notAfter: formatInstant(record.notAfter),
-  key: record.keyFingerprint,
-  keyMade: 'makeHere' in proof ? 'here' : 'by the caller',
-  ...(record.renews === null ? {} : { renews: record.renews }),
-});
-
-const progressDetails = (
-  request: IssuanceRequest,
-  { issuer, names, rule }: Progress,
-): { readonly [key: string]: Json } => ({
-  issuer: issuer ?? request.issuer ?? null,
-  profile: request.profile.slice(0, 100),
-  names: (names ?? request.names ?? []).map(formatNameKey),
-  ...(rule === undefined ? {} : { rule }),
-});
-
-const refusalDetails = (
-  request: IssuanceRequest,
-  progress: Progress,
-  error: ChanceryError,
-): { readonly [key: string]: Json } => ({
-  ...progressDetails(request, progress),
-  code: error.code,
-  reason: error.detail.message.slice(0, 500),
-  brokenRule: error.detail.rule?.slice(0, 500) ?? null,
-});

@@ -2,12 +2,13 @@
 import type { Explanation, ExplainRequest, GrantRequest, GrantResource } from '../../../api/grants.ts';
 import { ChanceryError } from '../../../base/errors.ts';
 import { formatDuration, formatInstant } from '../../../base/clock.ts';
-import { authorizeEverywhere, authorizeGranting, decide } from '../../../domain/identity/authorize.ts';
+import { authorizeEverywhere, authorizeGranting } from '../../../domain/identity/authorize.ts';
 import type { BookedGrant } from '../../../domain/identity/grant-book.ts';
 import type { GrantSpec } from '../../../domain/identity/grant.ts';
 import { parseNames, toNameLists } from '../../../domain/identity/names.ts';
 import { principalId, principalIds } from '../../../domain/identity/principal.ts';
-import { checkNames, resolveTtl } from '../../../domain/issuance/profile.ts';
+import { decideLifetime } from '../../../domain/issuance/lifetime.ts';
+import { checkNames } from '../../../domain/issuance/profile.ts';
 import type { Exchange, Reply } from '../exchange.ts';
 import { draft } from '../gate.ts';
 import type { AdminPorts } from '../ports.ts';
@@ -74,7 +75,6 @@ export const grantOperations = (ports: AdminPorts) => {
         fix: 'See `chancery profile list`.',
       });
     const names = parseNames(request.names as Parameters<typeof parseNames>[0]);
-    const ttl = resolveTtl(profile, parseTtl(request.ttl));
     checkNames(profile, names, trustDomain);
     const [only, ...more] = issuance.issuers.withProfile(profile.name);
     const issuer = request.issuer ?? (more.length === 0 ? only : undefined);
@@ -84,11 +84,8 @@ export const grantOperations = (ports: AdminPorts) => {
         rule: 'the issuer may be left out where only one has it',
         fix: 'Name the issuer.',
       });
-    const decision = decide(
-      grants.all(),
-      { principalIds: ids, verb: request.verb, issuer, profile: profile.name, names, ttl },
-      trustDomain,
-    );
+    const ask = { principalIds: ids, verb: request.verb, issuer, profile: profile.name, names };
+    const { decision, ttl } = decideLifetime(grants.all(), ask, profile, parseTtl(request.ttl), trustDomain);
     return {
       allowed: decision.allowed,
       rule: decision.rule,
