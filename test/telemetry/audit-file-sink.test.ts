@@ -323,6 +323,31 @@ describe('a sink that is a pipe (D5)', () => {
     expect(verify(Buffer.concat(seen))).toMatchObject({ verdict: 'good', first: 2, entries: 100 });
   });
 
+  it('repeats the line that a reader left in the middle of', () => {
+    makePipe();
+    const source = makeLog(1);
+    openReader();
+    const sink = makeSink(source);
+    const long = { names: Array.from({ length: 1000 }, (_, i) => `dns:host-${i}.example.test`) };
+    for (let n = 0; n < 3; n++) source.append({ ...draft(n), details: long });
+    expect(refusal(() => shipAll(sink, source))).toContain('EAGAIN');
+    closeSync(descriptors.pop() ?? -1);
+    expect(refusal(() => sink.check())).toContain('EPIPE');
+    const next = openReader();
+    const seen: Buffer[] = [];
+    for (let n = 0; n < 10; n++) {
+      try {
+        sink.check();
+      } catch {
+        // still more than the pipe holds
+      }
+      seen.push(read(next));
+    }
+    const report = verify(Buffer.concat(seen));
+    expect(report).toMatchObject({ verdict: 'good', last: { sequence: 4 } });
+    expect(report.first).toBeGreaterThan(2);
+  });
+
   it('starts again with a whole line for a new reader', () => {
     makePipe();
     const source = makeLog(3);

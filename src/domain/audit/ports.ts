@@ -1,4 +1,3 @@
-import type { Instant } from '../../base/clock.ts';
 import type { AuditEntry } from './entry.ts';
 import type { AuditHead } from './head.ts';
 import type { PreparedHead } from './heads.ts';

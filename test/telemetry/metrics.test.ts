@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest';
+import type { MetricSources } from '../../src/base/metrics.ts';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
+
+const SOURCES: MetricSources = {
+  issuerNotAfter: () => [{ generation: 'servers-1', notAfter: 1_800_000_000_000 }],
+  headroomSeconds: () => 90,
+  auditSequence: () => 42,
+  storeHealthy: () => true,
+};
+
+const failing = (): never => {
+  throw new Error('the store is closed');
+};
+
+describe('metrics', () => {
+  it('have stable names, types and labels', async () => {
+    const metrics = createMetrics(SOURCES);
+    metrics.certificateIssued('servers', 'server', 'rest');
+    metrics.certificateIssued('servers', 'server', 'rest');
+    metrics.refused('not_granted');
+    metrics.httpRequest('/api/v1/certificates', 'POST', 201, 0.003);
+    const { contentType, body } = await metrics.render();
+    expect(contentType).toMatch(/^text\/plain; version=0\.0\.4/);
+    const samples = body.split('\n').filter((line) => /^chancery_/.test(line) && !/_bucket|_sum/.test(line));
+    expect(samples).toEqual([
+      'chancery_certificates_issued_total{issuer="servers",profile="server",door="rest"} 2',
+      'chancery_refusals_total{code="not_granted"} 1',
+      'chancery_http_requests_total{route="/api/v1/certificates",method="POST",status="201"} 1',
+      'chancery_http_request_duration_seconds_count{route="/api/v1/certificates"} 1',
+      'chancery_issuer_not_after_timestamp_seconds{generation="servers-1"} 1800000000',
+      'chancery_headroom_seconds 90',
+      'chancery_audit_sequence 42',
+      'chancery_store_healthy 1',
+    ]);
+    expect(body).toContain(
+      'chancery_http_request_duration_seconds_bucket{le="0.0025",route="/api/v1/certificates"} 0',
+    );
+    expect(body).toContain(
+      'chancery_http_request_duration_seconds_bucket{le="0.005",route="/api/v1/certificates"} 1',
+    );
+    expect(body).toMatch(/^process_start_time_seconds \d+/m);
+    expect(body).toMatch(/^process_cpu_seconds_total \d/m);
+  });
+
+  it('ask for facts with every scrape, and forget a generation that is gone', async () => {
+    let generations = ['servers-1', 'servers-2'];
+    let sequence = 1;
+    const metrics = createMetrics({
+      ...SOURCES,
+      issuerNotAfter: () => generations.map((generation) => ({ generation, notAfter: 1000 })),
+      auditSequence: () => sequence++,
+    });
+    expect((await metrics.render()).body).toMatch(/"servers-1"[\s\S]*audit_sequence 1$/m);
+    generations = ['servers-2'];
+    const { body } = await metrics.render();
+    expect(body).not.toContain('servers-1');
+    expect(body).toMatch(/audit_sequence 2$/m);
+  });
+
+  it('leave out the facts that cannot be had, and show that the store is ill', async () => {
+    const metrics = createMetrics({
+      issuerNotAfter: failing,
+      headroomSeconds: () => undefined,
+      auditSequence: failing,
+      storeHealthy: failing,
+    });
+    const { body } = await metrics.render();
+    expect(body.split('\n').filter((line) => line.startsWith('chancery_'))).toEqual([
+      'chancery_store_healthy 0',
+    ]);
+  });
+
+  it('do not grow with what a client sends', async () => {
+    const metrics = createMetrics(SOURCES);
+    for (let n = 0; n < 1000; n++) metrics.httpRequest('other', `METHOD${n}`, 400, 0.001);
+    const { body } = await metrics.render();
+    expect(body).toContain('chancery_http_requests_total{route="other",method="other",status="400"} 1000');
+  });
+
+  it('of two servers in one process are apart', async () => {
+    const [first, second] = [createMetrics(SOURCES), createMetrics(SOURCES)];
+    first.refused('weak_key');
+    expect((await second.render()).body).not.toContain('weak_key');
+  });
+});
