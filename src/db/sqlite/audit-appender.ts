@@ -26,7 +26,7 @@ export class AuditAppender {
   readonly #insert: Statement<[number, string, Buffer, number]>;
   readonly #last: Statement<[], LastRow>;
   #now: ChainMark;
-  #committed: ChainMark;
+  #latestCommitted: Instant;
 
   constructor(database: Database) {
     this.#insert = database.prepare(
@@ -36,7 +36,7 @@ export class AuditAppender {
       'SELECT sequence, hash, latest_time FROM audit_entries ORDER BY sequence DESC LIMIT 1',
     );
     this.#now = this.#read();
-    this.#committed = this.#now;
+    this.#latestCommitted = this.#now.latestTime;
   }
 
   /** From the table, not from memory: a transaction that failed, or another process, may have changed the end. */
@@ -53,17 +53,12 @@ export class AuditAppender {
   }
 
   committed(): void {
-    this.#committed = this.#now;
+    this.#latestCommitted = this.#now.latestTime;
   }
 
   /** The latest time that is durable in the log; 0 for an empty one. */
   latestTime(): Instant {
-    return this.#committed.latestTime;
-  }
-
-  /** Sequence number of the last durable entry; 0 before the first. */
-  sequence(): number {
-    return this.#committed.end.sequence;
+    return this.#latestCommitted;
   }
 
   /** Throws `audit_unavailable` when the table refuses the entry. */

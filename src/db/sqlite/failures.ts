@@ -28,8 +28,13 @@ export function severity(error: unknown): Severity {
   return HEALS.test(code) ? 'heals' : 'row';
 }
 
-const describe = (error: unknown): string =>
-  error instanceof Database.SqliteError ? `${error.message} (${error.code})` : String(error);
+/** SQLite's words and code, or whoever's. */
+export const describe = (error: unknown): string =>
+  error instanceof Database.SqliteError
+    ? `${error.message} (${error.code})`
+    : error instanceof Error
+      ? error.message
+      : String(error);
 
 const RULE = 'nothing is answered before its record is durable';
 

@@ -1,4 +1,5 @@
 /** The store on one SQLite file: every port that remembers something, behind one writer. */
+import type { Database } from 'better-sqlite3';
 import type { Clock, Instant } from '../../base/clock.ts';
 import type { ChanceryError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
@@ -12,7 +13,7 @@ import { openClaims } from './claims.ts';
 import { openGrants } from './grants.ts';
 import { openInventory } from './inventory.ts';
 import { openLedger } from './ledger.ts';
-import { openDatabase } from './open.ts';
+import { cannotOpen, openDatabase } from './open.ts';
 import { openProbe } from './probe.ts';
 import { type StoreHealth, Writer } from './writer.ts';
 
@@ -28,11 +29,6 @@ export interface StoreOptions {
    * was rejected, everything later will be. The program goes red and exits non-zero.
    */
   readonly onFatal: (error: ChanceryError) => void;
-  /**
-   * Called with the sequence number of the newest audit entry after a commit and before anybody is answered: where
-   * sinks get their copies. Who waits for an entry that it throws at is rejected with what it threw; the record stays.
-   */
-  readonly afterCommit?: (sequence: number) => void;
   /** Called before each migration of a database that has a schema already; the file then holds everything (no WAL). */
   readonly beforeMigration?: (from: number, to: number) => void;
 }
@@ -61,6 +57,15 @@ export interface Store {
  */
 export function openStore(options: StoreOptions): Store {
   const database = openDatabase(options);
+  try {
+    return furnish(database, options);
+  } catch (error) {
+    database.close();
+    throw cannotOpen(options.file, error);
+  }
+}
+
+function furnish(database: Database, options: StoreOptions): Store {
   const audit = new AuditAppender(database);
   const writer = new Writer({ ...options, database, audit });
   const rooms = { database, audit, writer };

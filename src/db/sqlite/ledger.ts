@@ -49,13 +49,11 @@ export function openLedger(
   };
 
   return {
-    record: (recording) =>
-      writer.write(
-        () => run(recording),
-        ({ kind }) => {
-          if (kind === 'recorded' && recording.certificate !== undefined) inventory.added();
-        },
-      ),
+    async record(recording) {
+      const result = await writer.write(() => run(recording));
+      if (result.kind === 'recorded' && recording.certificate !== undefined) inventory.added();
+      return result;
+    },
     findClaim: claims.find,
     findCertificate(serial) {
       const octets = fromHex(serial);

@@ -3,7 +3,7 @@ import { chmodSync, closeSync, fstatSync, openSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { ChanceryError, isChanceryError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
-import { sqliteCode, unavailable } from './failures.ts';
+import { describe, sqliteCode } from './failures.ts';
 import { migrate, type MigrateOptions } from './migrate.ts';
 
 export interface DatabaseOptions extends MigrateOptions {
@@ -24,7 +24,7 @@ export function openDatabase(options: DatabaseOptions): Database.Database {
     return database;
   } catch (error) {
     database?.close();
-    throw isChanceryError(error) ? error : cannotOpen(file, error);
+    throw cannotOpen(file, error);
   }
 }
 
@@ -58,23 +58,23 @@ function makePrivate(file: string, log: Log): void {
   }
 }
 
-function cannotOpen(file: string, error: unknown): ChanceryError {
-  if (sqliteCode(error) === 'SQLITE_NOTADB')
+/** Why the store cannot start, for the operator in front of it. */
+export function cannotOpen(file: string, error: unknown): ChanceryError {
+  if (isChanceryError(error)) return error;
+  if (/^SQLITE_(NOTADB|CORRUPT)/.test(sqliteCode(error) ?? ''))
     return new ChanceryError(
       'store_unavailable',
       {
-        message: `${file} is not a database, or its first page is damaged`,
-        rule: 'the store is a SQLite file',
+        message: `${file} is damaged, or not a database at all: ${describe(error)}`,
+        rule: 'nothing is signed on a state that cannot be read',
         fix: 'Restore a backup, or name another file under database.sqlite.',
       },
       { cause: error },
     );
-  const failure =
-    sqliteCode(error) === undefined && error instanceof Error ? error.message : unavailable(error).message;
   return new ChanceryError(
     'store_unavailable',
     {
-      message: `${file} cannot be opened: ${failure}`,
+      message: `${file} cannot be opened: ${describe(error)}`,
       rule: 'the server reads and writes its database',
       fix: 'Look at the volume: is it mounted, writable, and has it room?',
     },

@@ -1,6 +1,6 @@
 /**
- * The one writer. Recordings of many requests share a transaction, because it is the fsync that costs; each has a
- * savepoint of its own, so that a bad one does not harm its neighbours. A promise settles only after COMMIT returned.
+ * The one writer. Recordings of many requests share a transaction, because it is the fsync that costs; a bad one is
+ * undone by itself and does not harm its neighbours. A promise settles only after COMMIT returned.
  */
 import type { Database, Statement } from 'better-sqlite3';
 import { ChanceryError } from '../../base/errors.ts';
@@ -19,7 +19,6 @@ export interface WriterOptions {
   readonly audit: AuditAppender;
   readonly log: Log;
   readonly onFatal: (error: ChanceryError) => void;
-  readonly afterCommit?: (sequence: number) => void;
   /** Recordings in one transaction. */
   readonly maxBatch?: number;
   /** Recordings that may wait; more are refused at once. */
@@ -28,16 +27,12 @@ export interface WriterOptions {
 
 interface Job {
   readonly run: () => unknown;
-  readonly committed: (value: unknown) => void;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: ChanceryError) => void;
 }
 
-/** Of a job, to be told in this order once the transaction is durable. */
-interface Outcome {
-  readonly committed: () => void;
-  readonly settle: () => void;
-}
+/** To be given once the transaction is durable. */
+type Answer = () => void;
 
 /** Pages in the write-ahead log, estimated, after which they are moved into the database file. */
 const CHECKPOINT_PAGES = 4000;
@@ -49,7 +44,6 @@ export class Writer {
   readonly #audit: AuditAppender;
   readonly #log: Log;
   readonly #onFatal: (error: ChanceryError) => void;
-  readonly #afterCommit: (sequence: number) => void;
   readonly #maxBatch: number;
   readonly #maxQueue: number;
   readonly #begin: Statement;
@@ -61,8 +55,6 @@ export class Writer {
   #scheduled = false;
   #closed = false;
   #uncheckpointed = 0;
-  /** Sequence number of the last entry that `afterCommit` accepted. */
-  #shipped: number;
   /** Why the last write failed. */
   #reason: string | undefined;
   #fatal: ChanceryError | undefined;
@@ -73,10 +65,8 @@ export class Writer {
     this.#audit = options.audit;
     this.#log = options.log;
     this.#onFatal = options.onFatal;
-    this.#afterCommit = options.afterCommit ?? (() => undefined);
     this.#maxBatch = options.maxBatch ?? 256;
     this.#maxQueue = options.maxQueue ?? 10_000;
-    this.#shipped = options.audit.sequence();
     this.#begin = database.prepare('BEGIN IMMEDIATE');
     this.#commit = database.prepare('COMMIT');
     this.#savepoint = database.prepare('SAVEPOINT job');
@@ -86,10 +76,9 @@ export class Writer {
 
   /**
    * Runs `job` in the next transaction; resolves with its value when that is durable. Throwing undoes this job alone.
-   * `committed` hears of a durable value even when its caller is not answered.
    * Rejects with `store_unavailable`, `shutting_down`, or what the job threw (`internal` for a row that does not fit).
    */
-  write<T>(job: () => T, committed: (value: T) => void = () => undefined): Promise<T> {
+  write<T>(job: () => T): Promise<T> {
     if (this.#fatal !== undefined) return Promise.reject(this.#fatal);
     if (this.#closed)
       return Promise.reject(
@@ -97,12 +86,7 @@ export class Writer {
       );
     if (this.#queue.length >= this.#maxQueue) return Promise.reject(queueFull(this.#maxQueue));
     return new Promise<T>((resolve, reject) => {
-      this.#queue.push({
-        run: job,
-        committed: committed as (value: unknown) => void,
-        resolve: resolve as (value: unknown) => void,
-        reject,
-      });
+      this.#queue.push({ run: job, resolve: resolve as (value: unknown) => void, reject });
       this.#schedule();
     });
   }
@@ -147,9 +131,9 @@ export class Writer {
     const batch = this.#queue.splice(0, this.#maxBatch);
     try {
       if (this.#fatal !== undefined) throw this.#fatal;
-      const outcomes = this.#transact(batch);
-      for (const { committed } of outcomes) committed();
-      this.#answer(batch, outcomes);
+      const answers = this.#transact(batch);
+      this.#recovered();
+      for (const answer of answers) answer();
       this.#uncheckpointed += PAGES_PER_BATCH + PAGES_PER_JOB * batch.length;
       if (this.#uncheckpointed >= CHECKPOINT_PAGES) this.#scheduleCheckpoint();
     } catch (error) {
@@ -159,27 +143,11 @@ export class Writer {
     }
   }
 
-  /** Entries go to `afterCommit` first: who waits for one that it does not accept gets no answer. */
-  #answer(batch: readonly Job[], outcomes: readonly Outcome[]): void {
-    const sequence = this.#audit.sequence();
-    try {
-      if (this.#shipped !== sequence) this.#afterCommit(sequence);
-    } catch (error) {
-      const failure = rowFailure(error);
-      this.#complain(failure, error);
-      for (const job of batch) job.reject(failure);
-      return;
-    }
-    this.#shipped = sequence;
-    this.#recovered();
-    for (const { settle } of outcomes) settle();
-  }
-
   /**
    * First without savepoints, which cost a tenth of everything: a job that throws is rare. When one does, all is undone
    * and done again with a savepoint each. Jobs are written so that they can be run again.
    */
-  #transact(batch: readonly Job[]): Outcome[] {
+  #transact(batch: readonly Job[]): Answer[] {
     try {
       return this.#transaction(batch, (job) => this.#run(job));
     } catch (error) {
@@ -189,27 +157,27 @@ export class Writer {
     }
   }
 
-  #transaction(batch: readonly Job[], run: (job: Job) => Outcome): Outcome[] {
+  #transaction(batch: readonly Job[], run: (job: Job) => Answer): Answer[] {
     this.#begin.run();
     this.#audit.begin();
-    const outcomes = batch.map(run);
+    const answers = batch.map(run);
     this.#commit.run();
     this.#audit.committed();
-    return outcomes;
+    return answers;
   }
 
-  #run(job: Job): Outcome {
+  #run(job: Job): Answer {
     const value = job.run();
-    return { committed: () => job.committed(value), settle: () => job.resolve(value) };
+    return () => job.resolve(value);
   }
 
-  #runApart(job: Job): Outcome {
+  #runApart(job: Job): Answer {
     this.#savepoint.run();
     const mark = this.#audit.mark();
     try {
-      const outcome = this.#run(job);
+      const answer = this.#run(job);
       this.#release.run();
-      return outcome;
+      return answer;
     } catch (error) {
       if (!this.#isOfOneJob(error)) throw error;
       this.#rollbackTo.run();
@@ -217,7 +185,7 @@ export class Writer {
       this.#audit.rewind(mark);
       const failure = rowFailure(error);
       if (failure.code === 'internal') this.#log.error('a record was refused', { error: String(error) });
-      return { committed: () => undefined, settle: () => job.reject(failure) };
+      return () => job.reject(failure);
     }
   }
 

@@ -1,0 +1,182 @@
+import Database from 'better-sqlite3';
+import fc from 'fast-check';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { DAY } from '../../../src/base/clock.ts';
+import { FIRST_EXPIRY } from '../../../src/db/sqlite/inventory.ts';
+import { migrate } from '../../../src/db/sqlite/migrate.ts';
+import { certificateSearch } from '../../../src/db/sqlite/search.ts';
+import { CERTIFICATE_STATES, type CertificateQuery } from '../../../src/domain/issuance/ports.ts';
+import { MemoryStore } from '../../fakes/memory-store.ts';
+import { certificateRecord, dns, NOON, serialOf } from '../../support/records.ts';
+import { openTestStore, SILENT } from './test-store.ts';
+
+const CONDITIONS: readonly CertificateQuery[] = [
+  { name: 'a.example.test' },
+  { serial: serialOf(1) },
+  { fingerprint: certificateRecord(1).fingerprint },
+  { issuer: 'servers' },
+  { profile: 'server' },
+  { principal: 'spiffe://example.test/app' },
+  { expiresBefore: NOON },
+  ...CERTIFICATE_STATES.map((state) => ({ state })),
+];
+
+/** Every combination of conditions, the empty one included. */
+function combinations(conditions: readonly CertificateQuery[]): CertificateQuery[] {
+  const all = conditions.reduce<CertificateQuery[]>(
+    (sets, condition) => [...sets, ...sets.map((set) => ({ ...set, ...condition }))],
+    [{}],
+  );
+  return [...new Map(all.map((query) => [JSON.stringify(Object.entries(query).sort()), query])).values()];
+}
+
+function schema(): Database.Database {
+  const database = new Database(':memory:');
+  migrate(database, { log: SILENT });
+  onTestFinished(() => void database.close());
+  return database;
+}
+
+const plan = (database: Database.Database, sql: string, parameters: readonly unknown[]): string[] =>
+  (database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(...parameters) as { detail: string }[]).map(
+    ({ detail }) => detail,
+  );
+
+const planOf = (database: Database.Database, query: CertificateQuery): string[] => {
+  const search = certificateSearch(query, NOON, 1000, 50);
+  if (search === undefined) throw new Error('this finds nothing');
+  return plan(database, search.sql, search.parameters);
+};
+
+describe('the plan of a search', () => {
+  test('never walks over all certificates, whatever the conditions', () => {
+    const database = schema();
+    const queries = combinations(CONDITIONS);
+    expect(queries.length).toBe(512);
+    for (const query of queries) {
+      const steps = planOf(database, query);
+      expect(
+        steps.filter((step) => step.startsWith('SCAN')),
+        JSON.stringify(query),
+      ).toEqual([]);
+      const walks = steps.filter((step) => step.includes('INTEGER PRIMARY KEY (rowid<?)'));
+      // by row number downwards goes only what takes every certificate that it meets
+      expect(walks.length > 0, JSON.stringify(query)).toBe(Object.keys(query).length === 0);
+    }
+  });
+
+  test.each<[CertificateQuery, string[]]>([
+    [{}, ['SEARCH c USING INTEGER PRIMARY KEY (rowid<?)']],
+    [
+      { name: 'a.example.test', state: 'valid' },
+      [
+        'SEARCH n USING PRIMARY KEY (value=? AND certificate<?)',
+        'SEARCH c USING INTEGER PRIMARY KEY (rowid=?)',
+      ],
+    ],
+    [{ serial: serialOf(1) }, ['SEARCH c USING INDEX certificates_serial (serial=? AND rowid<?)']],
+    [{ principal: 'x' }, ['SEARCH c USING INDEX certificates_principal (principal=? AND rowid<?)']],
+    [
+      { issuer: 'servers', state: 'valid' },
+      ['SEARCH c USING INDEX certificates_issuer (issuer=? AND rowid<?)'],
+    ],
+    [{ profile: 'server' }, ['SEARCH c USING INDEX certificates_profile (profile=? AND rowid<?)']],
+    [
+      { state: 'valid' },
+      [
+        'SEARCH c USING INTEGER PRIMARY KEY (rowid=?)',
+        'LIST SUBQUERY 1',
+        'SEARCH c USING COVERING INDEX certificates_not_after (not_after>?)',
+        'USE TEMP B-TREE FOR ORDER BY',
+      ],
+    ],
+  ])('of %j is one look into one index, which has the order as well', (query, steps) => {
+    expect(planOf(schema(), query)).toEqual(steps);
+  });
+
+  test.each([
+    [FIRST_EXPIRY, [NOON], 'SEARCH certificates USING COVERING INDEX certificates_not_after (not_after>?)'],
+    [
+      'SELECT * FROM certificates WHERE serial = ?',
+      [Buffer.alloc(16)],
+      'SEARCH certificates USING INDEX certificates_serial (serial=?)',
+    ],
+    [
+      'DELETE FROM idempotency_claims WHERE claimed_at < ?',
+      [NOON],
+      'SEARCH idempotency_claims USING INDEX idempotency_claims_claimed_at (claimed_at<?)',
+    ],
+  ])('of %s is one look as well', (sql, parameters, step) => {
+    const [first] = plan(schema(), sql, parameters);
+    expect(first).toBe(step);
+  });
+});
+
+const HOSTS = ['a.example.test', 'b.example.test', 'c.example.test'];
+const ISSUERS = ['servers', 'workload'];
+const PRINCIPALS = ['p', 'q'];
+const TIMES = [NOON - DAY, NOON - 1, NOON, NOON + 1, NOON + DAY];
+
+const stock = fc.array(
+  fc.record({
+    names: fc.uniqueArray(fc.constantFrom(...HOSTS), { maxLength: 3 }),
+    issuer: fc.constantFrom(...ISSUERS),
+    principal: fc.constantFrom(...PRINCIPALS),
+    notAfter: fc.constantFrom(...TIMES),
+    revoked: fc.boolean(),
+  }),
+  { maxLength: 25 },
+);
+
+const conditions = fc.record(
+  {
+    name: fc.constantFrom(...HOSTS),
+    issuer: fc.constantFrom(...ISSUERS),
+    principal: fc.constantFrom(...PRINCIPALS),
+    state: fc.constantFrom(...CERTIFICATE_STATES),
+    expiresBefore: fc.constantFrom(...TIMES),
+    serial: fc.integer({ min: 0, max: 25 }).map(serialOf),
+  },
+  { requiredKeys: [] },
+);
+
+test('SQLite finds what the store in memory finds', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      stock,
+      fc.array(conditions, { minLength: 1, maxLength: 20 }),
+      fc.integer({ min: 1, max: 30 }),
+      async (certificates, queries, limit) => {
+        const memory = new MemoryStore();
+        const sqlite = openTestStore();
+        for (const store of [memory, sqlite]) {
+          await Promise.all(
+            certificates.map(({ names, issuer, principal, notAfter }, n) =>
+              store.ledger.record({
+                certificate: certificateRecord(n, { names: names.map(dns), issuer, principal, notAfter }),
+                audit: [],
+              }),
+            ),
+          );
+          certificates.forEach(({ revoked }, n) => revoked && store.revoke(serialOf(n), NOON, 1));
+        }
+        for (const query of queries) {
+          const pages = [memory, sqlite].map(({ inventory }) => {
+            const serials: (string | null)[] = [];
+            let cursor: string | undefined;
+            do {
+              const page = inventory.search(query, NOON, limit, cursor);
+              serials.push(...page.certificates.map(({ serial }) => serial), null);
+              cursor = page.cursor;
+            } while (cursor !== undefined);
+            return serials;
+          });
+          expect(pages[1], JSON.stringify(query)).toEqual(pages[0]);
+        }
+        sqlite.other.close();
+        await sqlite.close();
+      },
+    ),
+    { numRuns: 40 },
+  );
+});
