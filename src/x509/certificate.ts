@@ -43,7 +43,10 @@ export const encodeTbsCertificate = (template: CertificateTemplate): Bytes =>
     sequence(encodeTime(template.notBefore), encodeTime(template.notAfter)),
     template.subject,
     template.spki,
-    tlv(contextConstructed(3), sequence(...template.extensions.map(encodeExtension))),
+    // Extensions is SIZE (1..MAX)
+    ...(template.extensions.length === 0
+      ? []
+      : [tlv(contextConstructed(3), sequence(...template.extensions.map(encodeExtension)))]),
   );
 
 export const assembleCertificate = (tbs: Bytes, signatureAlgorithm: Bytes, signature: Bytes): Bytes =>
