@@ -39,11 +39,14 @@ import { OwnCertificate, ownNames } from './own-certificate.ts';
 import { packageVersion } from './package.ts';
 import { publicPages } from './pages.ts';
 
+/** 0: told to stop; 1: the store could no longer be believed. */
+export type StopCode = 0 | 1;
+
 export interface RunningServer {
   readonly urls: { readonly https: string; readonly status: string; readonly metrics: string };
   readonly warnings: readonly string[];
   /** Resolves with the exit code when the server has stopped by itself or was told to. */
-  readonly stopped: Promise<number>;
+  readonly stopped: Promise<StopCode>;
   /** Drains and closes everything. */
   stop(): Promise<void>;
 }
@@ -60,8 +63,8 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
   let ready = false;
   let stopping = false;
   let ticks = 0;
-  let end: (code: number) => void = () => undefined;
-  const stopped = new Promise<number>((resolve) => (end = resolve));
+  let end: (code: StopCode) => void = () => undefined;
+  const stopped = new Promise<StopCode>((resolve) => (end = resolve));
   const opened = await openData({
     config,
     log,
@@ -225,7 +228,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
     }
   }
 
-  async function stop(code: number): Promise<void> {
+  async function stop(code: StopCode): Promise<void> {
     if (stopping) return;
     stopping = true;
     clearInterval(timer);

@@ -40,11 +40,10 @@ export function initializedSummary({
   ];
 }
 
-export function serverSummary(config: Configuration, { urls, warnings }: RunningServer): string[] {
+export function serverSummary(config: Configuration, { urls }: RunningServer): string[] {
   return [
     `chancery serves ${config.trustDomain}`,
     ...where(config, urls),
-    ...warned(warnings),
     `next: ${command()} cert issue${at(config.data)} --profile workload --uri /app --out app`,
   ];
 }

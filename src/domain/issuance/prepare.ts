@@ -8,6 +8,7 @@ import {
   authorityKeyIdentifier,
   basicConstraints,
   crlDistributionPoints,
+  type Extension,
   extKeyUsage,
   keyUsage,
   subjectAltName,
@@ -58,7 +59,7 @@ export function prepareLeaf(plan: LeafPlan): PreparedLeaf {
     subject,
     spki: plan.publicKey.spki,
     extensions: [
-      ...fixedExtensions(profile),
+      ...fixedExtensions(profile, plan.publicKey),
       subjectKeyIdentifier(keyIdentifier(plan.publicKey.keyBits)),
       authorityKeyIdentifier(generation.subjectKeyIdentifier),
       subjectAltName(plan.names, subject === EMPTY_NAME),
@@ -102,18 +103,22 @@ function leafSubject(profile: Profile, names: readonly Name[]): Bytes {
   return first === undefined ? EMPTY_NAME : encodeName([commonName(first.value)]);
 }
 
-const fixedByProfile = new WeakMap<Profile, ReturnType<typeof makeFixed>>();
-const makeFixed = (profile: Profile) => [
-  keyUsage(['digitalSignature']),
-  extKeyUsage(profile.extendedKeyUsage.map((purpose) => OID[purpose])),
-  basicConstraints({ ca: false }),
-];
+const purposesOf = new WeakMap<Profile, Extension>();
 
-function fixedExtensions(profile: Profile): ReturnType<typeof makeFixed> {
-  let found = fixedByProfile.get(profile);
-  if (found === undefined) fixedByProfile.set(profile, (found = makeFixed(profile)));
-  return found;
+/** The extensions that key and profile decide alone. */
+function fixedExtensions(profile: Profile, key: PublicKey): Extension[] {
+  let purposes = purposesOf.get(profile);
+  if (purposes === undefined) {
+    purposes = extKeyUsage(profile.extendedKeyUsage.map((purpose) => OID[purpose]));
+    purposesOf.set(profile, purposes);
+  }
+  return [key.type === 'rsa' ? RSA_KEY_USAGE : KEY_USAGE, purposes, END_ENTITY];
 }
+
+const KEY_USAGE = keyUsage(['digitalSignature']);
+/** Some validators want keyEncipherment of every RSA key in a TLS server (RFC 5246 7.4.2), whatever suites it offers. */
+const RSA_KEY_USAGE = keyUsage(['digitalSignature', 'keyEncipherment']);
+const END_ENTITY = basicConstraints({ ca: false });
 
 export const lintIssuer = (
   generation: Pick<Generation, 'certificate' | 'publicKey' | 'subjectKeyIdentifier'>,

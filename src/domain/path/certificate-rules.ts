@@ -6,7 +6,7 @@ import { floorToSecond, formatInstant, type Instant } from '../../base/clock.ts'
 import { equal, toHex } from '../../x509/bytes.ts';
 import { formatSerial } from '../../x509/certificate.ts';
 import { OID, oidName } from '../../x509/oids.ts';
-import { findSignatureAlgorithm, signatureAlgorithmOid, verifySignature } from '../../x509/signature.ts';
+import { findSignatureAlgorithm, signatureAlgorithmName, verifySignature } from '../../x509/signature.ts';
 import type { Candidate } from './candidate.ts';
 import { dnsNameFault } from './peer-name.ts';
 import type { Fault, PathFault } from './result.ts';
@@ -56,7 +56,7 @@ const identifiersAgree: Check = ({ certificate }) =>
 const algorithmIsAccepted: Check = ({ certificate }, position) =>
   position === 'anchor' || findSignatureAlgorithm(certificate.signatureAlgorithm) !== undefined
     ? undefined
-    : `the signature algorithm ${oidName(signatureAlgorithmOid(certificate.signatureAlgorithm))} is not accepted`;
+    : `the signature algorithm ${signatureAlgorithmName(certificate.signatureAlgorithm)} is not accepted`;
 
 const keyIsUsable: Check = ({ publicKey }) => {
   if ('fault' in publicKey) return publicKey.fault;

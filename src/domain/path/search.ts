@@ -5,8 +5,7 @@
 import type { Instant } from '../../base/clock.ts';
 import { type Bytes, equal, sha256, toHex } from '../../x509/bytes.ts';
 import { formatName } from '../../x509/name.ts';
-import { findSignatureAlgorithm, signatureAlgorithmOid, verifySignature } from '../../x509/signature.ts';
-import { oidName } from '../../x509/oids.ts';
+import { findSignatureAlgorithm, signatureAlgorithmName, verifySignature } from '../../x509/signature.ts';
 import { Candidate } from './candidate.ts';
 import { ALGORITHM_RULE, KEY_RULE } from './certificate-rules.ts';
 import { Crl } from './crl.ts';
@@ -144,13 +143,13 @@ class Search {
     else if (findSignatureAlgorithm(outerSignatureAlgorithm) === undefined)
       this.#note(path, child, {
         code: 'unsupported_algorithm',
-        reason: `its signature algorithm ${describeAlgorithm(outerSignatureAlgorithm)} is not accepted`,
+        reason: `its signature algorithm ${signatureAlgorithmName(outerSignatureAlgorithm)} is not accepted`,
         rule: ALGORITHM_RULE,
       });
     else if (!this.#exhausted)
       this.#note(path, child, {
         code: 'bad_signature',
-        reason: `its signature (${describeAlgorithm(outerSignatureAlgorithm)}) does not verify with the key of ${name}`,
+        reason: `its signature (${signatureAlgorithmName(outerSignatureAlgorithm)}) does not verify with the key of ${name}`,
         rule: 'RFC 5280 6.1.3 (a)(1)',
       });
     return false;
@@ -262,14 +261,6 @@ function rank(issuer: Candidate, child: Candidate, at: Instant): number {
 /** The same name with the same key: going through it twice is a loop. */
 const isSameAuthority = (a: Candidate, b: Candidate): boolean =>
   a.subjectKey === b.subjectKey && equal(a.certificate.spki, b.certificate.spki);
-
-function describeAlgorithm(identifier: Bytes): string {
-  try {
-    return oidName(signatureAlgorithmOid(identifier));
-  } catch {
-    return 'unreadable';
-  }
-}
 
 function toInvalid(failure: Failure | undefined): InvalidPath {
   if (failure === undefined) throw new Error('a search ended without a path and without a failure');

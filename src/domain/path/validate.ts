@@ -39,6 +39,11 @@ export function validatePath(
   budget: ComparisonBudget,
 ): PlacedFault | undefined {
   const last = path.length - 1;
+  const leaf = path[last];
+  if (leaf === undefined) throw new Error('a path without certificates');
+  // what is wrong with the leaf itself is wrong on every path: the most useful thing to hear first
+  const own = certificateFault(leaf, 'leaf', rules.at);
+  if (own !== undefined) return { ...own, certificate: leaf };
   const state = initialState(last, rules);
   for (const [i, candidate] of path.entries()) {
     const position: Position = i === last ? 'leaf' : i === 0 ? 'anchor' : 'intermediate';
@@ -51,8 +56,7 @@ export function validatePath(
       (rules.purpose === undefined ? undefined : tlsProfileFault(candidate, position, rules.purpose));
     if (fault !== undefined) return { ...fault, certificate: candidate };
   }
-  const leaf = path[last];
-  if (leaf === undefined || rules.name === undefined) return undefined;
+  if (rules.name === undefined) return undefined;
   const fault = peerNameFault(leaf, rules.name);
   return fault === undefined ? undefined : { ...fault, certificate: leaf };
 }

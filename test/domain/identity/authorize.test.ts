@@ -58,7 +58,7 @@ describe('deny by default', () => {
   });
 
   it('and names the grant that allows', () => {
-    expect(decideWith([web])).toEqual({ allowed: true, rule: 'web' });
+    expect(decideWith([web])).toMatchObject({ allowed: true, rule: 'web' });
     expect(authorize([web], ASK, TRUST_DOMAIN)).toBe('web');
   });
 

@@ -9,6 +9,7 @@ import { parseNames, toNameLists } from '../../../domain/identity/names.ts';
 import { principalId, principalIds } from '../../../domain/identity/principal.ts';
 import { decideLifetime } from '../../../domain/issuance/lifetime.ts';
 import { checkNames } from '../../../domain/issuance/profile.ts';
+import { findIssuer, findProfile } from '../../../domain/issuance/selection.ts';
 import type { Exchange, Reply } from '../exchange.ts';
 import { draft } from '../gate.ts';
 import type { AdminPorts } from '../ports.ts';
@@ -68,22 +69,10 @@ export const grantOperations = (ports: AdminPorts) => {
   };
 
   function explain(request: ExplainRequest, ids: readonly string[]): Explanation {
-    const profile = issuance.profiles.get(request.profile);
-    if (profile === undefined)
-      throw new ChanceryError('not_found', {
-        message: `there is no profile ${JSON.stringify(request.profile)}`,
-        fix: 'See `chancery profile list`.',
-      });
+    const profile = findProfile(issuance.profiles, request.profile);
     const names = parseNames(request.names as Parameters<typeof parseNames>[0]);
     checkNames(profile, names, trustDomain);
-    const [only, ...more] = issuance.issuers.withProfile(profile.name);
-    const issuer = request.issuer ?? (more.length === 0 ? only : undefined);
-    if (issuer === undefined)
-      throw new ChanceryError('invalid_request', {
-        message: `several issuers have the profile ${profile.name}`,
-        rule: 'the issuer may be left out where only one has it',
-        fix: 'Name the issuer.',
-      });
+    const issuer = findIssuer(issuance.issuers, request.issuer, profile).policy.name;
     const ask = { principalIds: ids, verb: request.verb, issuer, profile: profile.name, names };
     const { decision, ttl } = decideLifetime(grants.all(), ask, profile, parseTtl(request.ttl), trustDomain);
     return {
