@@ -42,7 +42,7 @@ export function checkOwnNeeds(hierarchy: Pick<Configuration, 'issuers' | 'profil
       path: ['issuers'],
       atKey: true,
       message: 'no issuer can certify the HTTPS listener of this server',
-      rule: 'at least one issuer under the root internal has a profile with serverAuth that takes P-256 keys, three DNS names and addresses, and asks for no SPIFFE ID',
+      rule: 'at least one issuer under the root internal has a profile that is, or extends, server with serverAuth, takes P-256 keys, three DNS names and addresses, and asks for no SPIFFE ID',
       fix: 'Keep the issuer servers: { root: internal, profiles: [server] }.',
     });
   if (loginIssuer(hierarchy) === undefined)

@@ -53,7 +53,8 @@ export function readDocument(text: string, file: string): SourceDocument {
       uniqueKeys: false,
       merge: false,
       schema: 'core',
-      logLevel: 'silent',
+      // 'silent' would also pass over a second document
+      logLevel: 'error',
     });
   } catch {
     return {

@@ -19,11 +19,15 @@ const OWN_KEY: KeyType = 'ecdsa-p256';
 /** The external name, the address of the listener, and localhost: at most so many names of a kind. */
 const OWN_NAMES = 3;
 
-/** What certifies our HTTPS listener: server names without a SPIFFE ID, under the root that clients are given. */
+/**
+ * What certifies our HTTPS listener: server names without a SPIFFE ID, under the root that clients are given. A profile
+ * for logins is none: whoever had the listener's key could log in with it.
+ */
 export function listenerIssuer(hierarchy: Hierarchy): IssuerChoice | undefined {
   return choices(hierarchy).find(
-    ({ issuer, profile: { extendedKeyUsage, names } }) =>
+    ({ issuer, profile: { extendedKeyUsage, login, names } }) =>
       issuer.root === OWN_ROOT &&
+      !login &&
       extendedKeyUsage.includes('serverAuth') &&
       names.uri.min + names.email.min === 0 &&
       [names.dns, names.ip].every(({ min, max }) => min <= 1 && max >= OWN_NAMES),

@@ -20,9 +20,13 @@ function faultsOf(issue: Issue, path: SettingPath, root: Plain): Fault[] {
   const { message, rule, fix } = ruleOf(issue, value, node);
   const name = path.length === 0 ? 'the file' : formatPath(path);
   if (value === undefined) return [{ path, message: `${name} is missing`, rule, fix }];
-  const shown = mayHoldSecret(node) || path.length === 0 ? '' : ` is ${formatValue(value)}`;
+  const shown = isAboutSecret(path) || path.length === 0 ? '' : ` is ${formatValue(value)}`;
   return [{ path, message: `${name}${shown}: ${message}`, rule, fix }];
 }
+
+/** Nor is what stands inside a reference shown: somebody may have pasted the secret there. */
+const isAboutSecret = (path: SettingPath): boolean =>
+  mayHoldSecret(nodeAt(path)) || path.some((_, i) => nodeAt(path.slice(0, i))?.secret === true);
 
 function unknownKey(path: SettingPath, node: SchemaNode | undefined): Fault {
   const known = Object.keys(propertiesOf(node ?? {}));

@@ -2,8 +2,9 @@
 import { z } from 'zod';
 import { MINUTE, parseDuration } from '../base/clock.ts';
 import { isChanceryError } from '../base/errors.ts';
+import { dnsNameFault } from '../domain/identity/names.ts';
 import { trustDomainFault } from '../domain/identity/spiffe-id.ts';
-import { parseIpRange } from '../x509/ip.ts';
+import { parseIp, parseIpRange } from '../x509/ip.ts';
 import { parseHostPort } from './listeners.ts';
 
 export interface Rule {
@@ -102,6 +103,9 @@ function urlFault(value: string, scheme: 'https' | 'http'): string | undefined {
   if (url.protocol !== `${scheme}:`) return `its scheme is ${url.protocol.slice(0, -1)}`;
   if (url.username !== '' || url.password !== '') return 'it has a user or password';
   if (url.search !== '' || url.hash !== '' || /[?#]/.test(value)) return 'it has a query or fragment';
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  if (parseIp(host) === undefined && (host.startsWith('*') || dnsNameFault(host) !== undefined))
+    return 'its host is no DNS name and no address';
   return undefined;
 }
 

@@ -3,14 +3,10 @@
  * defaults the embedded default. It checks single values; what has to fit together is in checks.ts.
  */
 import { z } from 'zod';
-import { VERBS } from '../domain/identity/grant.ts';
-import { PURPOSES } from '../domain/issuance/profile.ts';
-import { KEY_TYPES } from '../x509/public-key.ts';
+import { grant, issuer, profile } from './objects.ts';
 import {
   credentialName,
   databaseFile,
-  duration,
-  durationOrZero,
   headInterval,
   hostPort,
   httpsUrl,
@@ -31,13 +27,6 @@ const secret = z
     z.strictObject({ credential: credentialName.describe('A systemd credential (LoadCredential=).') }),
   ])
   .meta({ secret: true });
-
-const count = z
-  .strictObject({
-    min: z.int().min(0).max(100).optional().describe('At least so many.'),
-    max: z.int().min(0).max(100).optional().describe('At most so many.'),
-  })
-  .meta({ examples: [{ min: 1, max: 5 }] });
 
 const port = z.int().min(1).max(65535);
 
@@ -67,96 +56,6 @@ const externalUrls = z
   .describe(
     'The URLs that the world knows this server by. Left out, they follow from listen; they are needed once a listener is not loopback.',
   );
-
-const issuer = z.strictObject({
-  root: z
-    .enum(['workload', 'internal'])
-    .describe(
-      'The root that certifies it: workload (the SPIFFE trust domain) or internal (servers, clients).',
-    ),
-  profiles: z.array(objectName).min(1).describe('The profiles that it issues with.'),
-  authenticates: z.boolean().default(false).describe('Whether its certificates log in at this server.'),
-  acme: z
-    .strictObject({
-      enabled: z.boolean().default(false).describe('Whether it serves ACME at /acme/<issuer>/directory.'),
-      eab: z
-        .enum(['off', 'optional', 'required'])
-        .default('optional')
-        .describe('Whether accounts are bound to a key of ours (RFC 8555 7.3.4).'),
-    })
-    .prefault({})
-    .describe('ACME (RFC 8555).'),
-});
-
-const profile = z.strictObject({
-  extends: z
-    .enum(['workload', 'server', 'client'])
-    .describe('The built-in profile that it narrows; what is left out is as there.'),
-  keyTypes: z
-    .array(z.enum(KEY_TYPES))
-    .min(1)
-    .optional()
-    .describe('Types of keys that are certified.')
-    .meta({ examples: [['ecdsa-p256', 'ed25519']] }),
-  names: z
-    .strictObject({
-      uri: count.optional(),
-      dns: count.optional(),
-      ip: count.optional(),
-      email: count.optional(),
-    })
-    .optional()
-    .describe('How many names of each kind.')
-    .meta({ examples: [{ dns: { min: 1, max: 5 }, ip: { max: 0 } }] }),
-  extendedKeyUsage: z
-    .array(z.enum(PURPOSES))
-    .min(1)
-    .optional()
-    .describe('Both, or one where no SPIFFE ID is allowed (X509-SVID 4.4).')
-    .meta({ examples: [['serverAuth']] }),
-  defaultTtl: duration
-    .optional()
-    .describe('Life of a certificate when no other is asked for.')
-    .meta({ examples: ['1d'] }),
-  maxTtl: duration
-    .optional()
-    .describe('The longest life that is served.')
-    .meta({ examples: ['30d'] }),
-  backdate: durationOrZero
-    .optional()
-    .describe('How far notBefore lies in the past, for clocks that lag.')
-    .meta({ examples: ['1m'] }),
-});
-
-const grant = z.strictObject({
-  name: z
-    .string()
-    .optional()
-    .describe('What refusals call it; left out: file-1, file-2, … in order.')
-    .meta({ examples: ['acme-hosts'] }),
-  principal: z
-    .string()
-    .describe(
-      'Who, as a pattern: acme:**, mtls:clients:dns:*.ops.example.test, mtls:workload:spiffe://example.test/ns/*.',
-    ),
-  verbs: z.array(z.enum(VERBS)).min(1).describe('What they may do.'),
-  issuer: z.string().describe('From which issuer; "*" for any.'),
-  profiles: z.array(z.string()).min(1).describe('With which profiles; ["*"] for any.'),
-  uri: z.array(z.string()).optional().describe('SPIFFE IDs: spiffe://example.test/ns/*.'),
-  dns: z.array(z.string()).optional().describe('DNS names: "*" is one label, "**" one or more.'),
-  ip: z.array(z.string()).optional().describe('Addresses and CIDR ranges.'),
-  email: z.array(z.string()).optional().describe('E-mail addresses.'),
-  maxTtl: z
-    .string()
-    .optional()
-    .describe('The longest life they may ask for.')
-    .meta({ examples: ['7d'] }),
-  owner: z
-    .string()
-    .optional()
-    .describe('Whom to ask about it.')
-    .meta({ examples: ['platform team'] }),
-});
 
 export const schema = z.strictObject({
   trustDomain: trustDomain
