@@ -46,6 +46,7 @@ function start(program: string, args: readonly string[] = [], { cwd = '/', path 
   const { status, stdout, stderr, pid } = spawnSync(program, args, {
     cwd,
     encoding: 'utf8',
+    timeout: 10_000,
     env: { ...env, PATH: path },
   });
   return { status, stdout, stderr, pid, lines: stdout.split('\n') };

@@ -51,6 +51,7 @@ class House {
       cwd: this.folder,
       env: { ...this.#env, ...env },
       encoding: 'utf8',
+      timeout: 10_000,
     });
   }
 
