@@ -1,10 +1,12 @@
 /** The `chancery` command: nothing here but the wiring, so that it answers at once. */
 import { runCommandLine } from './cli/program.ts';
 
+let serving = false;
+
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
-    process.exit(); // nobody reads any more, e.g. `| head`
+    if (!serving) process.exit(); // nobody reads any more, e.g. `| head`; a server goes on
   });
 
 process.exitCode = await runCommandLine(process.argv.slice(2), {
@@ -14,5 +16,8 @@ process.exitCode = await runCommandLine(process.argv.slice(2), {
     environment: process.env,
     now: () => Date.now(),
   },
-  programs: () => import('./server.ts'),
+  programs: () => {
+    serving = true;
+    return import('./server.ts');
+  },
 });

@@ -1,6 +1,6 @@
 /** `chancery audit …` */
 import type { Command } from 'commander';
-import { asking, noun, count, reaching, run, type Wiring } from './command.ts';
+import { asking, count, noun, printing, reaching, run, type Wiring } from './command.ts';
 
 export function addAudit(program: Command, wiring: Wiring): void {
   const audit = noun(
@@ -23,6 +23,17 @@ export function addAudit(program: Command, wiring: Wiring): void {
       .description('Write the whole log with its signed heads, one JSON object a line.')
       .option('--out <file>', 'to a file (0600) instead of stdout'),
   ).action(run(wiring, async () => (await import('./audit/export.ts')).exportLog));
+
+  printing(
+    audit
+      .command('verify')
+      .description(
+        'Check an exported log offline: the chain, the signed heads. Exit code 0: whole and unchanged, 3: not.',
+      )
+      .argument('<file>', 'export; - reads stdin')
+      .requiredOption('--key <file>', 'public key of the audit log: <data>/audit.pub')
+      .option('--head <file>', 'signed head that was kept elsewhere: shows a cut end'),
+  ).action(run(wiring, async () => (await import('./audit/verify.ts')).verify));
 
   asking(
     audit

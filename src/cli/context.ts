@@ -49,13 +49,18 @@ export async function findContext(options: ContextOptions, terminal: Terminal): 
   // a server in the environment does not redirect what a flag named
   const server = options.server ?? (byFlag === undefined ? environment.server : undefined);
   const found = await lookUp(byFlag ?? chosen(environment), server !== undefined, terminal);
-  if (server !== undefined)
-    return { ...found, server: parseServerUrl(server), origin: found?.origin ?? server };
+  if (server !== undefined) return elsewhere(found, server, options.server === undefined);
   if (found !== undefined) return found;
   throw new ChanceryError('no_authority', {
     message: `no client.yaml in ${defaultData()}, and no server is named`,
     fix: 'Make an authority with `chancery init`, or name one with --data, --context or --server.',
   });
+}
+
+/** Roots and login of what was found, at another address; so it is not the server of the data folder. */
+function elsewhere(found: Context | undefined, server: string, byEnvironment: boolean): Context {
+  const { data: _, ...rest } = found ?? {};
+  return { ...rest, server: parseServerUrl(server), origin: byEnvironment ? 'CHANCERY_SERVER' : '--server' };
 }
 
 function environmentOptions({ environment }: Terminal): ContextOptions {

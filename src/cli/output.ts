@@ -1,5 +1,5 @@
 /** Data on stdout in the mode that `-o` names. JSON and YAML are the API's own resources. */
-import { formatDuration, type Instant, parseInstant } from '../base/clock.ts';
+import { DAY, formatDuration, type Instant, parseInstant } from '../base/clock.ts';
 import { harmless, hasColour, paint, print, say, type Terminal } from './terminal.ts';
 
 export const OUTPUT_MODES = ['table', 'wide', 'json', 'yaml', 'name'] as const;
@@ -97,7 +97,10 @@ export function alignColumns(rows: readonly (readonly string[])[]): string[] {
 export function relativeTime(time: string, now: Instant): string {
   const instant = parseInstant(time);
   if (instant === undefined) return time;
-  return instant >= now ? `in ${formatDuration(instant - now)}` : `${formatDuration(now - instant)} ago`;
+  const distance = Math.abs(instant - now);
+  // hours do not matter in a fortnight
+  const text = formatDuration(distance < 14 * DAY ? distance : distance - (distance % DAY));
+  return instant >= now ? `in ${text}` : `${text} ago`;
 }
 
 /** `2026-01-31T00:00:00Z (in 6d23h)` */

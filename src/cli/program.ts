@@ -12,21 +12,21 @@ import { packageVersion } from './version.ts';
 export async function runCommandLine(args: readonly string[], session: Session): Promise<ExitCode> {
   const outcome: Outcome = { exit: 0 };
   const line = args[0] === 'help' ? [...args.slice(1), '--help'] : args.length === 0 ? ['--help'] : [...args];
+  const program = rootCommand(session);
   try {
-    const program = await buildProgram(line, { session, outcome });
+    await addNouns(program, line, { session, outcome });
     await program.parseAsync(line, { from: 'user' });
     return outcome.exit;
   } catch (error) {
     if (!(error instanceof CommanderError)) return report(session.terminal, error);
     if (error.exitCode === 0) return 0; // help or version was printed
     if (error.code === 'commander.help') return 1; // a noun without a verb: its help is on stderr
-    return report(session.terminal, usageError(error, line));
+    return report(session.terminal, usageError(error, program, line));
   }
 }
 
-async function buildProgram(line: readonly string[], wiring: Wiring): Promise<Command> {
-  const { terminal } = wiring.session;
-  const program = new Command('chancery')
+function rootCommand({ terminal }: Session): Command {
+  return new Command('chancery')
     .description('An internal certificate authority: identities for workloads, hosts and people.')
     .helpCommand(false)
     .enablePositionalOptions()
@@ -39,29 +39,45 @@ async function buildProgram(line: readonly string[], wiring: Wiring): Promise<Co
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     })
+    .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show help')
     .addHelpText('after', '\n`chancery <noun> --help` and `chancery <noun> <verb> --help` say more.');
-  program.version(packageVersion(), '-V, --version', 'print the version');
-  const typed = findNoun(line);
-  for (const noun of NOUNS) {
-    program.commandsGroup(noun.topic);
-    if (noun.name === typed) (await noun.load())(program, wiring);
-    else program.command(noun.name).summary(noun.summary);
-  }
-  return program;
 }
 
-function usageError(error: CommanderError, line: readonly string[]): ChanceryError {
-  const [message = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
-  const words = line.slice(0, 3).filter((word) => /^[a-z-]+$/.test(word) && !word.startsWith('-'));
+async function addNouns(program: Command, line: readonly string[], wiring: Wiring): Promise<void> {
+  const typed = findNoun(line);
+  for (const { name, topic, summary, load } of NOUNS) {
+    program.commandsGroup(topic);
+    if (name === typed) (await load())(program, wiring);
+    else program.command(name).summary(summary);
+  }
+}
+
+function usageError(error: CommanderError, program: Command, line: readonly string[]): ChanceryError {
+  const [text = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
+  const [message = '', hint] = text.split(/(?<= is invalid)\. /);
+  const rule = hint?.startsWith('Allowed') ? hint : undefined;
   const meant = suggestion?.replace(/^\(Did you mean (.*)\?\)$/, '$1') ?? nearestNoun(error, line);
   return new ChanceryError('usage', {
     message,
+    ...(rule && { rule }),
     fix:
-      meant === undefined
-        ? `See \`${['chancery', ...words, '--help'].join(' ')}\`.`
-        : `Did you mean ${meant}?`,
+      meant !== undefined
+        ? `Did you mean ${meant}?`
+        : (hint !== rule && hint) || `See \`${commandPath(program, line)} --help\`.`,
   });
+}
+
+/** `chancery cert issue`: as much of the line as names a command. */
+function commandPath(program: Command, line: readonly string[]): string {
+  const path = [program.name()];
+  let at: Command | undefined = program;
+  for (const word of line) {
+    at = at.commands.find((command) => command.name() === word);
+    if (at === undefined) break;
+    path.push(word);
+  }
+  return path.join(' ');
 }
 
 const nearestNoun = ({ code }: CommanderError, [first = '']: readonly string[]): string | undefined =>

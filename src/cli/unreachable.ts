@@ -12,9 +12,6 @@ const FAILURES: Readonly<Record<string, string>> = {
   ECONNRESET: 'the connection was closed before an answer came',
   EPIPE: 'the connection was closed before an answer came',
   HPE_INVALID_CONSTANT: 'what answers there does not speak HTTP',
-  EPROTO: 'the TLS handshake failed',
-  ERR_SSL_WRONG_VERSION_NUMBER: 'what answers there does not speak TLS',
-  ERR_SSL_PACKET_LENGTH_TOO_LONG: 'what answers there does not speak TLS',
   CERT_HAS_EXPIRED: "the server's certificate has expired",
   CERT_NOT_YET_VALID: "the server's certificate is not valid yet: is the clock right?",
   ERR_TLS_CERT_ALTNAME_INVALID: "the server's certificate is for another name",
@@ -51,21 +48,30 @@ function explain(context: Context, code: string, cause: unknown): readonly [why:
       `its certificate does not chain to the roots in ${context.roots ?? 'the system store'} (${code})`,
       context.roots === undefined
         ? 'Name the roots in a context of your configuration, or use --data.'
-        : 'Compare the roots with those of the server: `chancery ca print`.',
+        : 'See which server listens there, and compare the file with its <data>/roots.pem.',
     ];
-  if (/ALERT|HANDSHAKE/.test(code))
+  const handshake = handshakeFailure(code, cause);
+  if (handshake?.includes('alert') === true)
     return [
-      `the TLS handshake failed (${code})`,
+      handshake,
       `Look at the certificate that you log in with: ${context.login?.certificate ?? 'none is set'}.`,
     ];
-  const why =
-    FAILURES[code] ?? (code.startsWith('ERR_SSL') ? `the TLS handshake failed (${code})` : undefined);
+  const why = handshake ?? FAILURES[code];
   return [
     why ?? (cause instanceof Error ? `${cause.message}${code && ` (${code})`}` : String(cause)),
     code === 'ECONNREFUSED' && context.data !== undefined
       ? `Start it: \`chancery server --data ${context.data}\`.`
       : `Check the URL; it comes from ${context.origin}.`,
   ];
+}
+
+/** OpenSSL's own words: `error:0A00010B:SSL routines::wrong version number`. */
+function handshakeFailure(code: string, cause: unknown): string | undefined {
+  if (code !== 'EPROTO' && !code.startsWith('ERR_SSL')) return undefined;
+  const reason = /SSL routines:[^:]*:([^:\n]+)/.exec(String(cause))?.[1] ?? code;
+  return /wrong version number|packet length too long|unexpected message/.test(reason)
+    ? 'what answers there does not speak TLS'
+    : `the TLS handshake failed (${reason.trim()})`;
 }
 
 function codeOf(cause: unknown): string {

@@ -48,12 +48,12 @@ async function setting(): Promise<{
 
 describe('cert issue', () => {
   test('writes the leaf, its key, the chain and the anchors, each with its mode', async () => {
-    const { out, issue } = await setting();
+    const { data, out, issue } = await setting();
     const umask = process.umask(0o077);
     const { exit, stderr } = await issue('--uri', 'spiffe://example.test/app').finally(() =>
       process.umask(umask),
     );
-    expect(stderr).toContain(`next: chancery cert renew ${out}`);
+    expect(stderr).toContain(`chancery cert renew ${out} --data ${data}`);
     expect(exit).toBe(0);
     expect(readdirSync(out).sort()).toEqual(['bundle.pem', 'cert.pem', 'chain.pem', 'key.pem']);
     expect([out, join(out, 'key.pem'), join(out, 'cert.pem'), join(out, 'chain.pem')].map(mode)).toEqual([
@@ -193,8 +193,12 @@ describe('cert issue', () => {
     ['a SPIFFE ID with a port', ['--uri', 'spiffe://example.test:8443/app'], 'is no SPIFFE ID'],
     ['a wildcard in the middle', ['--dns', 'a.*.test'], 'wildcard'],
     ['half an address', ['--ip', '10.0.0'], 'neither an IPv4 nor an IPv6 address'],
-    ['a lifetime without unit', ['--dns', 'a.test', '--ttl', '7'], 'Write it as 90d'],
-    ['a key type that is none', ['--dns', 'a.test', '--key-type', 'dsa'], 'Allowed choices are'],
+    ['a lifetime without unit', ['--dns', 'a.test', '--ttl', '7'], 'fix: write it as 90d'],
+    [
+      'a key type that is none',
+      ['--dns', 'a.test', '--key-type', 'dsa'],
+      'rule: allowed choices are ecdsa-p256',
+    ],
     ['a path that leaves the trust domain', ['--uri', '/../x'], 'dot segments'],
   ])('%s is a usage error, and nothing is asked for', async (_, more, message) => {
     const { out, issue } = await setting();

@@ -4,12 +4,14 @@ import { createWriteStream } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import type { Writable } from 'node:stream';
+import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { isChanceryError } from '../../base/errors.ts';
 import { type Client, lost } from '../client.ts';
 import { withClient } from '../connect.ts';
 import type { ContextOptions } from '../context.ts';
 import { fileError } from '../files.ts';
+import { nextCommand, shellWord } from '../next-command.ts';
 import type { Session } from '../session.ts';
 import { say } from '../terminal.ts';
 
@@ -23,10 +25,9 @@ export async function exportLog(session: Session, options: ExportOptions): Promi
     const answer = await client.stream('/audit/export');
     if (options.out === undefined) return copy(client, answer, terminal.stdout);
     await toFile(client, answer, options.out);
-    say(
-      terminal,
-      `${options.out} is written; check it with \`chancery audit verify ${options.out} --key <data>/audit.pub\``,
-    );
+    const key = join(client.context.data ?? '<data>', 'audit.pub');
+    say(terminal, `${options.out} is written`);
+    say(terminal, `next: ${nextCommand(`audit verify ${shellWord(options.out)} --key ${key}`)}`);
   });
 }
 

@@ -3,6 +3,7 @@ import type { IssuedCertificate, SignRequest } from '../../api/certificates.ts';
 import type { KeyAlgorithm } from '../../x509/key-pair.ts';
 import type { Asking } from '../command.ts';
 import { withClient } from '../connect.ts';
+import { nextCommand, shellWord } from '../next-command.ts';
 import type { Session } from '../session.ts';
 import { printIssued, renewalTime } from './issued.ts';
 import { type NameOptions, readNames, requireNames } from './names.ts';
@@ -27,12 +28,7 @@ export async function issue(session: Session, options: IssueOptions): Promise<vo
     const body: SignRequest = { profile, csr, ...(issuer && { issuer }), ...(ttl && { ttl }) };
     const issued = await client.post<IssuedCertificate>('/certificates', body);
     const files = await writePair(out, issued, privateKey);
-    await printIssued(
-      session,
-      output,
-      issued,
-      files,
-      `chancery cert renew ${out}, from ${renewalTime(issued)} on`,
-    );
+    const next = nextCommand(`cert renew ${shellWord(out)}`, options);
+    await printIssued(session, output, issued, files, `${next}   # from ${renewalTime(issued)} on`);
   });
 }

@@ -6,6 +6,7 @@ import { decodePemOne, encodePem } from '../../x509/pem.ts';
 import type { Asking } from '../command.ts';
 import { withClient } from '../connect.ts';
 import { fileError, readBinaryFile } from '../files.ts';
+import { nextCommand, shellWord } from '../next-command.ts';
 import type { Session } from '../session.ts';
 import { printIssued } from './issued.ts';
 import { type NameOptions, readNameLists } from './names.ts';
@@ -35,7 +36,8 @@ export async function sign(session: Session, options: SignOptions): Promise<void
     };
     const issued = await client.post<IssuedCertificate>('/certificates', body);
     const files = await writePair(out, issued);
-    await printIssued(session, output, issued, files, `chancery cert inspect ${files.certificate ?? out}`);
+    const next = nextCommand(`cert inspect ${shellWord(files.certificate ?? out)}`);
+    await printIssued(session, output, issued, files, next);
   });
 }
 
