@@ -9,6 +9,7 @@ import { renderStartPage, START_PAGE_POLICY } from '../http/ui/start-page.ts';
 import { certificateFingerprint } from '../x509/certificate.ts';
 import type { Authority } from './authority.ts';
 import { packageFolder } from './package.ts';
+import { at, command, outFolder } from './typed.ts';
 
 export interface PageFacts {
   readonly config: Configuration;
@@ -33,7 +34,7 @@ export function publicPages(facts: PageFacts): PublicPage[] {
 
 function startPage({ config, authority, clock, version, startedAt, statusUrl }: PageFacts): string {
   const now = clock.now();
-  const data = config.data;
+  const here = at(config.data);
   return renderStartPage({
     version,
     trustDomain: config.trustDomain,
@@ -53,14 +54,14 @@ function startPage({ config, authority, clock, version, startedAt, statusUrl }: 
     })),
     next: [
       {
-        why: 'Issue a certificate for a workload; key and certificate are written to ./app.',
-        command: `npx --no-install chancery cert issue --data ${data} --profile workload --uri /app --out app`,
+        why: `Issue a certificate for a workload; key and certificate are written to ./${outFolder('app')}.`,
+        command: `${command()} cert issue${here} --profile workload --uri /app --out ${outFolder('app')}`,
       },
       {
         why: 'See who may get what, and why a request would be refused.',
-        command: `npx --no-install chancery grant explain --data ${data} --profile server --dns www.example.com`,
+        command: `${command()} grant explain${here} --principal mtls:workload:spiffe://${config.trustDomain}/app --profile server --dns www.example.com`,
       },
-      { why: 'Look at what happened.', command: `npx --no-install chancery audit list --data ${data}` },
+      { why: 'Look at what happened.', command: `${command()} audit list${here}` },
     ],
     links: [
       { href: '/roots.pem', label: 'roots.pem' },

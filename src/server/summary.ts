@@ -1,21 +1,14 @@
 /** What the programs say to a person: where things are, what is going on, what to type next. */
 import type { Configuration } from '../config/index.ts';
-import { packageFolder } from './package.ts';
 import type { Initialized } from './initialize.ts';
 import type { RunningServer } from './run.ts';
+import { at, command, outFolder } from './typed.ts';
 
 const grouped = (hex: string): string =>
   hex
     .toUpperCase()
     .match(/.{1,4}/g)
     ?.join(' ') ?? hex;
-
-/** The command as it works from where the reader is: a checkout has no `chancery` on its PATH. */
-const command = (): string =>
-  /[\\/]node_modules[\\/]/.test(`${packageFolder()}/`) ? 'chancery' : 'npx --no-install chancery';
-
-/** The default folder needs no flag. */
-const at = (data: string): string => (data === `${packageFolder()}/certs-dev/state` ? '' : ` --data ${data}`);
 
 const warned = (warnings: readonly string[]): string[] => warnings.map((warning) => `warning: ${warning}`);
 
@@ -44,7 +37,7 @@ export function serverSummary(config: Configuration, { urls }: RunningServer): s
   return [
     `chancery serves ${config.trustDomain}`,
     ...where(config, urls),
-    `next: ${command()} cert issue${at(config.data)} --profile workload --uri /app --out app`,
+    `next: ${command()} cert issue${at(config.data)} --profile workload --uri /app --out ${outFolder('app')}`,
   ];
 }
 
@@ -73,7 +66,7 @@ export const firstRotation = (config: Configuration): string[] => [
   '',
   'That was a rotation: no call failed. Now you, in another terminal:',
   '',
-  `  ${command()} cert issue${at(config.data)} --profile workload --uri /me --out me`,
+  `  ${command()} cert issue${at(config.data)} --profile workload --uri /me --out ${outFolder('me')}`,
   `  ${command()} grant explain${at(config.data)} --principal mtls:workload:spiffe://${config.trustDomain}/me --profile server --dns www.example.com`,
   `  ${command()} audit list${at(config.data)}`,
   '',

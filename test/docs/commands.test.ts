@@ -1,0 +1,55 @@
+/** Every command of the pages runs, in order, and does what the page shows below it. */
+import { rmSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { consoleCommands, fences, pages, readPage } from './pages.ts';
+import { isRun, needsPeers, runPage, type SharedServer, startShared } from './run-page.ts';
+import { missingLine } from './shell.ts';
+
+/** Fences that hold no commands. */
+const OTHER_LANGUAGES = ['text', 'yaml', 'js', 'ts', 'json', 'ini'];
+
+const withCommands = pages().filter((path) => fences(readPage(path)).some(isRun));
+
+describe('commands of the documentation', () => {
+  let shared: SharedServer;
+  beforeAll(async () => {
+    shared = await startShared();
+  });
+  afterAll(async () => {
+    const code = await shared.program.stop();
+    rmSync(shared.folder, { recursive: true, force: true });
+    expect(code).toBe(0);
+  });
+
+  it.each(withCommands.filter((path) => !needsPeers(path)))('%s', (path) => runPage(path, shared));
+});
+
+describe('the runner', () => {
+  it('finds the pages that begin it all', () => {
+    expect(withCommands).toEqual(expect.arrayContaining(['README.md', 'docs/tutorial/first-mtls-call.md']));
+  });
+
+  it.each(pages())('knows the language of every fence of %s', (path) => {
+    for (const fence of fences(readPage(path)))
+      if (!isRun(fence)) expect(OTHER_LANGUAGES, `line ${fence.line}`).toContain(fence.language);
+  });
+
+  it('splits commands from what they print', () => {
+    const [fence] = fences('```console\n$ one \\\n> two\nsaid\n$ three\n```\n');
+    expect(fence && consoleCommands(fence)).toEqual([
+      { line: 2, text: 'one \\\ntwo', output: ['said'] },
+      { line: 5, text: 'three', output: [] },
+    ]);
+  });
+
+  it('notices a line that is not said, or less often', () => {
+    expect(
+      missingLine(
+        ['  serial  0123456789abcdef0', '…', 'done in 3s'],
+        'serial aaaabbbbccccdddd\nx\ndone in 59m58s',
+      ),
+    ).toBe(undefined);
+    expect(missingLine(['a', 'b', 'a'], 'b\na')).toBe('a');
+    expect(missingLine(['allowed'], 'refused')).toBe('allowed');
+  });
+});
