@@ -2,7 +2,7 @@
 import { verify, type KeyObject } from 'node:crypto';
 import { type Bytes, equal } from './bytes.ts';
 import { DerReader, NULL, oid, readOid, sequence } from './der.ts';
-import { OID } from './oids.ts';
+import { OID, oidName } from './oids.ts';
 import type { KeyType } from './public-key.ts';
 
 export interface SignatureAlgorithm {
@@ -62,6 +62,17 @@ export const signatureAlgorithmOid = (identifier: Bytes): string =>
     DerReader.sequence(identifier, 'signatureAlgorithm').next('signatureAlgorithm'),
     'signatureAlgorithm',
   );
+
+/** The name of an algorithm that we accept, the identifier of any other, for people. */
+export function signatureAlgorithmName(identifier: Bytes): string {
+  const found = findSignatureAlgorithm(identifier);
+  if (found !== undefined) return found.name;
+  try {
+    return oidName(signatureAlgorithmOid(identifier));
+  } catch {
+    return 'unreadable';
+  }
+}
 
 const FAMILY: Readonly<Record<KeyType, SignatureAlgorithm['family']>> = {
   'ecdsa-p256': 'ecdsa',
