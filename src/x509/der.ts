@@ -280,6 +280,7 @@ export function readOctetBits(element: Element, what: string): Bytes {
 /** The numbers of the bits that are set. */
 export function readNamedBits(element: Element, what: string): number[] {
   const { unusedBits, octets } = readBitString(element, what);
+  if (octets.length > 8) throw broken(`${what} has ${octets.length} octets of bits`);
   const bits: number[] = [];
   for (let bit = 0; bit < octets.length * 8 - unusedBits; bit++)
     if ((octets[bit >> 3] ?? 0) & (0x80 >> (bit & 7))) bits.push(bit);

@@ -1,8 +1,12 @@
 /** IP addresses between text and octets (RFC 4291, text as RFC 5952), and CIDR ranges. */
 import type { Bytes } from './bytes.ts';
 
+/** Of `ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255`. */
+const LONGEST = 45;
+
 /** 4 or 16 octets; `undefined` when the text is no address. Zones, leading zeros and short IPv4 forms are none. */
 export function parseIp(text: string): Bytes | undefined {
+  if (text.length > LONGEST) return undefined;
   return text.includes(':') ? parseIpv6(text) : parseIpv4(text);
 }
 
@@ -60,7 +64,7 @@ export interface IpRange {
 
 /** Reads `10.0.0.0/8`, `fd00::/8` or a lone address. Host bits must be zero. */
 export function parseIpRange(text: string): IpRange | undefined {
-  const [address = '', length, ...more] = text.split('/');
+  const [address = '', length, ...more] = text.split('/', 3);
   const network = parseIp(address);
   if (network === undefined || more.length > 0) return undefined;
   const bits = network.length * 8;

@@ -25,6 +25,9 @@ export function encodeName(attributes: readonly NameAttribute[]): Bytes {
 export const commonName = (value: string): NameAttribute => ({ type: OID.commonName, value });
 export const organizationName = (value: string): NameAttribute => ({ type: OID.organizationName, value });
 
+/** The largest upper bound that RFC 5280 A.1 sets for an attribute (ub-name), here in octets. */
+const UB_NAME = 32_768;
+
 /** Reads a Name into its attributes, outermost first. Throws `malformed_der`. */
 export function readName(name: Bytes): NameAttribute[] {
   const attributes: NameAttribute[] = [];
@@ -37,6 +40,7 @@ export function readName(name: Bytes): NameAttribute[] {
       const type = readOid(reader.next('attribute type'), 'attribute type');
       const value = reader.next('attribute value');
       reader.end('attribute of a name');
+      if (value.content.length > UB_NAME) throw malformed(`an attribute has ${value.content.length} octets`);
       attributes.push({ type, value: readString(value.tag, value.content) });
     }
   }

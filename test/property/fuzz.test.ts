@@ -1,0 +1,4 @@
+import { fuzz } from './fuzz.ts';
+import { RUNS } from './runs.ts';
+
+await fuzz(RUNS);
