@@ -1,7 +1,17 @@
 /** `chancery cert …` */
 import { type Command, Option } from 'commander';
-import { KEY_ALGORITHMS } from '../x509/key-pair.ts';
-import { asking, noun, count, duration, naming, run, type Wiring } from './command.ts';
+import type { KeyAlgorithm } from '../x509/key-pair.ts';
+import { asking, collect, count, duration, naming, noun, printing, run, type Wiring } from './command.ts';
+
+/** Written out, checked by the compiler: help must not load the keys' room. */
+const KEY_TYPES = Object.keys({
+  'ecdsa-p256': true,
+  'ecdsa-p384': true,
+  ed25519: true,
+  'rsa-2048': true,
+  'rsa-3072': true,
+  'rsa-4096': true,
+} satisfies Record<KeyAlgorithm, true>);
 
 const OUT = 'folder for cert.pem, key.pem, chain.pem and bundle.pem';
 
@@ -18,9 +28,7 @@ export function addCert(program: Command, wiring: Wiring): void {
         .option('--issuer <name>', 'left out: the only issuer with this profile'),
     )
       .option('--ttl <duration>', "lifetime, e.g. 7d or 12h; left out: the profile's default", duration)
-      .addOption(
-        new Option('--key-type <type>', 'what key to make').choices(KEY_ALGORITHMS).default('ecdsa-p256'),
-      )
+      .addOption(new Option('--key-type <type>', 'what key to make').choices(KEY_TYPES).default('ecdsa-p256'))
       .requiredOption('--out <dir>', OUT),
   ).action(run(wiring, async () => (await import('./cert/issue.ts')).issue));
 
@@ -69,4 +77,42 @@ export function addCert(program: Command, wiring: Wiring): void {
       .description('Show a certificate.')
       .argument('<serial>', 'hexadecimal, colons allowed'),
   ).action(run(wiring, async () => (await import('./cert/show.ts')).show));
+
+  addOffline(cert, wiring);
+}
+
+function addOffline(cert: Command, wiring: Wiring): void {
+  cert.commandsGroup('Offline:');
+
+  printing(
+    cert
+      .command('inspect')
+      .description('Show what is in a certificate, a request or a CRL, SPIFFE ID first.')
+      .argument('<file|host:port>', 'PEM or DER file, - for stdin, or an endpoint that serves a certificate'),
+  ).action(run(wiring, async () => (await import('./offline/inspect.ts')).inspect));
+
+  printing(
+    cert
+      .command('verify')
+      .description(
+        'Judge a certificate against trust anchors. Exit code 0: valid, 3: not, with reason and rule.',
+      )
+      .argument('<leaf>', 'PEM or DER file, with or without its intermediates; - for stdin')
+      .requiredOption('--roots <file>', 'trust anchors')
+      .option('--untrusted <file>', 'intermediates')
+      .option('--at <time>', 'moment to judge for, RFC 3339; left out: now')
+      .option('--dns <name>', 'it has to be valid for this DNS name')
+      .option('--ip <address>', 'it has to be valid for this IP address')
+      .option('--uri <id>', 'it has to be valid for this SPIFFE ID')
+      .addOption(new Option('--purpose <purpose>', 'what it is used for').choices(['server', 'client']))
+      .option('--crl <file>', 'CRL (repeat it for more)', collect),
+  ).action(run(wiring, async () => (await import('./offline/verify.ts')).verify));
+
+  printing(
+    cert
+      .command('lint')
+      .description('Hold a certificate against the rules that ours are held against. Exit code 3: findings.')
+      .argument('<file>', 'PEM or DER file; - for stdin')
+      .option('--issuer <file>', 'certificate of its issuer; left out: the next one in the file'),
+  ).action(run(wiring, async () => (await import('./offline/lint.ts')).lint));
 }

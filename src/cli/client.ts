@@ -1,7 +1,8 @@
 /** The HTTP API over mTLS. One connection for all calls of a command. */
-import { randomUUID } from 'node:crypto';
+import { createPrivateKey, randomUUID, X509Certificate } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { Agent, type AgentOptions, request } from 'node:https';
+import { setTimeout } from 'node:timers/promises';
 import type { Problem } from '../api/common.ts';
 import { ChanceryError } from '../base/errors.ts';
 import type { Context } from './context.ts';
@@ -47,7 +48,7 @@ export async function openClient(context: Context): Promise<Client> {
   };
 }
 
-async function credentials(context: Context): Promise<AgentOptions> {
+async function credentials(context: Context, mayRetry = true): Promise<AgentOptions> {
   const { roots, login } = context;
   const [ca, leaf, chain, key] = await Promise.all([
     roots === undefined ? undefined : readTextFile(roots),
@@ -55,6 +56,11 @@ async function credentials(context: Context): Promise<AgentOptions> {
     login?.chain === undefined ? '' : readTextFileIfThere(login.chain),
     login && readTextFile(login.key),
   ]);
+  if (login !== undefined && !fits(leaf, key) && mayRetry) {
+    // another command may just be replacing the pair
+    await setTimeout(100);
+    return credentials(context, false);
+  }
   // an empty trust file must not mean "whatever Node trusts"
   if (ca !== undefined && !ca.includes('-----BEGIN CERTIFICATE-----'))
     throw new ChanceryError('invalid_configuration', {
@@ -68,6 +74,14 @@ async function credentials(context: Context): Promise<AgentOptions> {
     ...(cert !== undefined && { cert }),
     ...(key !== undefined && { key }),
   };
+}
+
+function fits(certificate = '', key = ''): boolean {
+  try {
+    return new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key));
+  } catch {
+    return true; // the handshake tells what is wrong with it
+  }
 }
 
 interface Call {

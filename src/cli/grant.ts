@@ -1,8 +1,17 @@
 /** `chancery grant …` */
 import { type Command, Option } from 'commander';
+import type { GrantRequest } from '../api/grants.ts';
 import { asking, noun, collect, duration, naming, reaching, run, type Wiring } from './command.ts';
 
-const VERBS = ['issue', 'renew', 'revoke', 'read', 'deliver', 'register', 'admin'];
+const VERBS = Object.keys({
+  issue: true,
+  renew: true,
+  revoke: true,
+  read: true,
+  deliver: true,
+  register: true,
+  admin: true,
+} satisfies Record<GrantRequest['verbs'][number], true>);
 
 export function addGrant(program: Command, wiring: Wiring): void {
   const grant = noun(

@@ -80,10 +80,8 @@ function commandPath(program: Command, line: readonly string[]): string {
   return path.join(' ');
 }
 
-const nearestNoun = ({ code }: CommanderError, [first = '']: readonly string[]): string | undefined =>
-  code === 'commander.unknownCommand'
-    ? nearestWord(
-        first,
-        NOUNS.map(({ name }) => name),
-      )
-    : undefined;
+function nearestNoun({ code }: CommanderError, line: readonly string[]): string | undefined {
+  const names = NOUNS.map(({ name }) => name);
+  const typed = findNoun(line) ?? '';
+  return code !== 'commander.unknownCommand' || names.includes(typed) ? undefined : nearestWord(typed, names);
+}
