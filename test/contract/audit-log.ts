@@ -9,7 +9,7 @@ import type { StoreBackend, TestStore } from './store-backend.ts';
 
 async function withEntries(open: () => TestStore, drafts: readonly AuditDraft[]): Promise<TestStore> {
   const store = open();
-  for (const draft of drafts) await store.ledger.record({ audit: [draft] });
+  await Promise.all(drafts.map((draft) => store.ledger.record({ audit: [draft] })));
   return store;
 }
 

@@ -13,8 +13,11 @@ describe('the database file', () => {
   test('is private with its side files, whatever the umask', async () => {
     const umask = process.umask(0);
     onTestFinished(() => void process.umask(umask));
-    const { file, ledger } = openTestStore();
+    const warnings: string[] = [];
+    const log: Log = { ...SILENT, warn: (message) => warnings.push(message) };
+    const { file, ledger } = openTestStore({ log });
     await ledger.record({ certificate: certificateRecord(1), audit: [auditDraft()] });
+    expect(warnings).toEqual([]);
     expect([file, `${file}-wal`, `${file}-shm`].map(modeOf)).toEqual(['600', '600', '600']);
   });
 

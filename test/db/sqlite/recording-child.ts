@@ -22,7 +22,7 @@ const store = openStore({
     process.exit(7);
   },
 });
-say('ready');
+say(`ready ${process.pid}`);
 
 let next = Number(first);
 async function client(): Promise<void> {

@@ -139,6 +139,26 @@ describe('the writer', () => {
   });
 });
 
+describe('a disk that is full in the middle of a transaction', () => {
+  test('fails the whole transaction, and the next one passes', async () => {
+    const { writer, audit, statements } = openWriter();
+    const results = await Promise.allSettled([
+      writer.write(() => audit.append([auditDraft()])),
+      writer.write(() => {
+        throw new Database.SqliteError('database or disk is full', 'SQLITE_FULL');
+      }),
+      writer.write(() => audit.append([auditDraft()])),
+    ]);
+    for (const result of results)
+      expect(result).toMatchObject({ status: 'rejected', reason: { code: 'store_unavailable' } });
+    expect(commits(statements)).toBe(0);
+    expect(writer.health().ok).toBe(false);
+    await writer.write(() => audit.append([auditDraft()]));
+    expect(audit.mark().end.sequence).toBe(1);
+    expect(writer.health()).toEqual({ ok: true });
+  });
+});
+
 describe('while another process holds the write lock', () => {
   test('recordings are refused within a second, and pass when it lets go', async () => {
     const { ledger, other, health, probe, fatal } = openTestStore();
