@@ -6,6 +6,8 @@ export default defineConfig(({ mode }) => ({
     include: mode === 'peers' ? ['test/peers/**/*.test.ts'] : ['test/**/*.test.ts'],
     exclude: mode === 'peers' ? [] : ['test/peers/**', 'test/bench/**'],
     pool: 'forks',
+    // peers are timed, starved and killed: one file at a time
+    fileParallelism: mode !== 'peers',
     // the flags of bin/chancery that a library could mind
     execArgv: ['--disable-proto=delete'],
     testTimeout: mode === 'peers' ? 60_000 : 20_000,

@@ -130,18 +130,22 @@ export interface Asked {
   readonly retryAfter: string | undefined;
 }
 
+export type Client = (
+  method: string,
+  path: string,
+  body?: unknown,
+  headers?: Readonly<Record<string, string>>,
+) => Promise<Asked>;
+
 /** A keep-alive client with the admin's certificate. */
-export async function adminClient({
-  data,
-  https,
-}: Installation): Promise<(method: string, path: string, body?: unknown) => Promise<Asked>> {
+export async function adminClient({ data, https }: Installation): Promise<Client> {
   const [ca, cert, key] = await Promise.all([
     readFile(join(data, 'roots.pem')),
     readFile(join(data, 'admin', 'cert.pem')),
     readFile(join(data, 'admin', 'key.pem')),
   ]);
   const agent = new Agent({ ca, cert, key, keepAlive: true });
-  return (method, path, body) =>
+  return (method, path, body, headers = {}) =>
     new Promise((resolve, reject) => {
       const outgoing = request(
         {
@@ -151,7 +155,7 @@ export async function adminClient({
           method,
           agent,
           timeout: 10_000,
-          headers: body === undefined ? {} : { 'content-type': 'application/json' },
+          headers: { ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
         },
         (response) => {
           const chunks: Buffer[] = [];

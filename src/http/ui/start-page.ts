@@ -31,7 +31,7 @@ main{max-width:62rem;margin:0 auto;padding:2.5rem 1.25rem 4rem}h1{font-size:1.7r
 h2{font-size:1.05rem;margin:2.25rem 0 .5rem}p{margin:.25rem 0;color:var(--quiet)}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.95rem}
 th,td{text-align:left;padding:.45rem .9rem .45rem 0;border-bottom:1px solid var(--line);vertical-align:top}th{font-weight:600;color:var(--quiet)}
-code,pre{font:.88rem/1.5 ui-monospace,SFMono-Regular,Menlo,monospace}td code{word-break:break-all}
+code,pre{font:.88rem/1.5 ui-monospace,SFMono-Regular,Menlo,monospace}td code{overflow-wrap:anywhere}td.date{white-space:nowrap}
 pre{background:var(--panel);border:1px solid var(--line);border-radius:6px;padding:.7rem .9rem;margin:.35rem 0 1rem;overflow-x:auto}
 a{color:inherit}`;
 
@@ -47,8 +47,8 @@ const grouped = (hex: string): string =>
     ?.join(' ') ?? hex;
 
 export function renderStartPage(facts: StartPageFacts): string {
-  const row = (...cells: readonly string[]): string =>
-    `<tr>${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`;
+  const row = (date: string, ...cells: readonly string[]): string =>
+    `<tr>${cells.map((cell) => `<td>${cell}</td>`).join('')}<td class="date">${escape(date)}</td></tr>`;
   const head = (...cells: readonly string[]): string =>
     `<tr>${cells.map((cell) => `<th scope="col">${cell}</th>`).join('')}</tr>`;
   return `<!doctype html>
@@ -58,11 +58,11 @@ export function renderStartPage(facts: StartPageFacts): string {
 <p>Version ${escape(facts.version)}, running since ${escape(facts.startedAt)}. This page was made at ${escape(facts.now)}.</p>
 <h2>Roots</h2><p>Compare a fingerprint with the one that the terminal printed before you trust a root.</p>
 <div class="scroll"><table>${head('Root', 'SHA-256', 'Valid until')}
-${facts.roots.map(({ name, fingerprint, notAfter }) => row(escape(name), `<code>${grouped(escape(fingerprint))}</code>`, escape(notAfter))).join('\n')}
+${facts.roots.map(({ name, fingerprint, notAfter }) => row(notAfter, escape(name), `<code>${grouped(escape(fingerprint))}</code>`)).join('\n')}
 </table></div>
 <h2>Issuers</h2>
 <div class="scroll"><table>${head('Issuer', 'Generation', 'Profiles', 'State', 'Valid until')}
-${facts.issuers.map((issuer) => row(escape(issuer.name), escape(issuer.generation), escape(issuer.profiles.join(', ')), escape(issuer.state), escape(issuer.notAfter))).join('\n')}
+${facts.issuers.map((issuer) => row(issuer.notAfter, escape(issuer.name), escape(issuer.generation), escape(issuer.profiles.join(', ')), escape(issuer.state))).join('\n')}
 </table></div>
 <h2>What to type next</h2>
 ${facts.next.map(({ command, why }) => `<p>${escape(why)}</p><pre><code>${escape(command)}</code></pre>`).join('\n')}
