@@ -1,5 +1,5 @@
 /** SubjectPublicKeyInfo (RFC 5480, 8017, 8410) ↔ a key that can verify. */
-import { createPublicKey, type KeyObject } from 'node:crypto';
+import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import { ChanceryError } from '../base/errors.ts';
 import { type Bytes, equal, sha256, toBase64Url } from './bytes.ts';
 import { DerReader, NULL, readInteger, readOctetBits, readOid, TAG } from './der.ts';
@@ -129,6 +129,11 @@ function toKeyObject(jwk: { kty: string } & Record<string, string>): KeyObject {
 
 /** Key identifier of a public key: RFC 7093 section 2, method 1 (leftmost 160 bits of SHA-256). */
 export const keyIdentifier = (keyBits: Bytes): Bytes => sha256(keyBits).subarray(0, 20);
+
+/** Whether an identifier is that of the key: ours, or the older SHA-1 of RFC 5280 4.2.1.2 (1) that most others write. */
+export const identifiesKey = (identifier: Bytes, keyBits: Bytes): boolean =>
+  equal(identifier, keyIdentifier(keyBits)) ||
+  equal(identifier, createHash('sha1').update(keyBits).digest());
 
 /** The DER of a KeyObject's SubjectPublicKeyInfo. */
 export const exportSpki = (key: KeyObject): Bytes => key.export({ type: 'spki', format: 'der' });

@@ -56,8 +56,9 @@ export class Crl {
   }
 
   /** Which reasons the list covers for a certificate: none when the certificate is out of its scope. */
-  reasonsFor({ isCa, decoded, certificate }: Candidate): readonly number[] {
+  reasonsFor({ isCa, decoded, certificate, issuerKey }: Candidate): readonly number[] {
     const { scope } = this.facts;
+    if (issuerKey !== this.issuerKey) return [];
     const points = decoded.distributionPoints?.filter(({ crlIssuer }) => crlIssuer === undefined);
     if (scope === undefined) {
       // without an own name it is the list of everything that its issuer revoked

@@ -137,6 +137,7 @@ function compareEmail(name: string, base: string): Relation {
   // a second @ could only stand in a quoted local part, which nobody compares alike
   if (at < 1 || at === name.length - 1 || name.indexOf('@') !== at) return 'unknown';
   const host = lowerAscii(name.slice(at + 1));
+  if (!isHost(host)) return 'unknown';
   const baseAt = base.indexOf('@');
   if (baseAt === -1) return compareHost(host, lowerAscii(base));
   const same = name.slice(0, at) === base.slice(0, baseAt) && host === lowerAscii(base.slice(baseAt + 1));
@@ -148,9 +149,12 @@ function uriHost(uri: string): string | undefined {
   const authority = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/([^/?#]*)/.exec(uri)?.[1];
   if (authority === undefined) return undefined;
   const host = lowerAscii(authority.slice(authority.lastIndexOf('@') + 1).replace(/:\d*$/, ''));
-  if (!/^[a-z0-9._-]+$/.test(host) || /(?:^|\.)\d+$/.test(host)) return undefined;
-  return host;
+  return isHost(host) ? host : undefined;
 }
+
+/** No trailing dot, which would make another string of the same host, and no address. */
+const isHost = (text: string): boolean =>
+  /^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/.test(text) && !/(?:^|\.)\d+$/.test(text);
 
 function formatSubtree(subtree: Subtree): string {
   switch (subtree.kind) {

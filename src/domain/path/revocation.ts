@@ -51,7 +51,7 @@ function statusOf(
   rules: RevocationRules,
   pending: readonly Candidate[],
 ): RevocationStatus | Fault {
-  const own = rules.crls.filter(({ issuerKey }) => issuerKey === candidate.issuerKey);
+  const own = rules.crls.filter(({ issuerKey }) => isAbout(candidate, issuerKey));
   const issuer = formatName(candidate.certificate.issuer);
   if (own.length === 0)
     return rules.mode === 'required' ? fault('crl_missing', `there is no CRL of ${issuer}`) : 'not-checked';
@@ -86,6 +86,11 @@ function statusOf(
         'RFC 5280 5.2.5, 6.3.3 (b)',
       );
 }
+
+/** Lists of the issuer, and those of whom the certificate names in its place: these are indirect and then refused. */
+const isAbout = ({ issuerKey, decoded }: Candidate, crlIssuer: string): boolean =>
+  crlIssuer === issuerKey ||
+  decoded.distributionPoints?.some(({ crlIssuer: named }) => named?.includes(`directory:${crlIssuer}`)) === true;
 
 /** The entry of a complete list as the newest fitting delta changes it. */
 function entryWithDeltas(

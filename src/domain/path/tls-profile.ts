@@ -6,6 +6,7 @@
 import { equal } from '../../x509/bytes.ts';
 import { findExtension } from '../../x509/certificate.ts';
 import { DerReader } from '../../x509/der.ts';
+import type { KeyUsage } from '../../x509/extensions.ts';
 import { readName } from '../../x509/name.ts';
 import { OID, oidName } from '../../x509/oids.ts';
 import type { Candidate } from './candidate.ts';
@@ -47,6 +48,18 @@ const leafSaysNoMore: Check = ({ decoded: { extKeyUsage }, certificate }, positi
   return findExtension(certificate, OID.extKeyUsage)?.critical === true
     ? 'extKeyUsage is critical'
     : undefined;
+};
+
+/** Of these one is used in a handshake: a client signs, a server signs or its key receives a secret. */
+const leafKeyMayBeUsed: Check = ({ decoded: { keyUsage } }, position, purpose) => {
+  if (position !== 'leaf' || keyUsage === undefined) return undefined;
+  const wanted: readonly KeyUsage[] =
+    purpose === OID.serverAuth
+      ? ['digitalSignature', 'keyEncipherment', 'keyAgreement']
+      : ['digitalSignature', 'keyAgreement'];
+  return keyUsage.some((usage) => wanted.includes(usage))
+    ? undefined
+    : `keyUsage ${keyUsage.join(', ')} has none of ${wanted.join(', ')}`;
 };
 
 const leafIsNoCa: Check = ({ isCa }, position) =>
@@ -116,6 +129,7 @@ const crossSignedAnchorNamesItsIssuer: Check = ({ decoded, selfIssued }, positio
 const RULES: readonly Rule[] = [
   rule('extended_key_usage', 'RFC 5280 4.2.1.12; BR 7.1.2.7.10', leafServesThePurpose),
   rule('extended_key_usage', 'RFC 5280 4.2.1.12; BR 7.1.2.10.6', caAllowsThePurpose),
+  rule('key_usage', 'RFC 5280 4.2.1.12: consistent with the purpose', leafKeyMayBeUsed),
   rule('tls_profile', 'BR 7.1.2.7.10: neither anyExtendedKeyUsage nor critical', leafSaysNoMore),
   rule('tls_profile', 'BR 7.1.2.7.8, X509-SVID 4.1: a leaf is no CA', leafIsNoCa),
   rule('tls_profile', 'BR 7.1.1: version 3', leafIsOfVersionThree),

@@ -2,7 +2,7 @@
 import { equal } from '../../../x509/bytes.ts';
 import { findExtension } from '../../../x509/certificate.ts';
 import { OID, oidName } from '../../../x509/oids.ts';
-import { keyIdentifier } from '../../../x509/public-key.ts';
+import { identifiesKey } from '../../../x509/public-key.ts';
 import { EMPTY_NAME } from '../../../x509/name.ts';
 import type { Check } from './context.ts';
 
@@ -92,7 +92,7 @@ export const namesItsIssuersKey: Check = ({ certificate, issuer }, { authorityKe
 
 export const namesItsOwnKey: Check = ({ publicKey }, { subjectKeyIdentifier }) => {
   if (subjectKeyIdentifier === undefined) return 'subjectKeyIdentifier is missing';
-  return equal(subjectKeyIdentifier, keyIdentifier(publicKey.keyBits))
+  return identifiesKey(subjectKeyIdentifier, publicKey.keyBits)
     ? undefined
     : "subjectKeyIdentifier is not the key's";
 };
