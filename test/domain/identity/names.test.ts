@@ -14,7 +14,7 @@ import { refusalOf } from '../../support/errors.ts';
 const label63 = 'a'.repeat(63);
 const name253 = `${label63}.${label63}.${label63}.${'a'.repeat(61)}`;
 
-describe('DNS names', () => {
+describe('Node CVE-2021-44531, 44532, 44533: DNS names are judged at the request', () => {
   it.each([
     'localhost',
     'example.test',
@@ -32,7 +32,6 @@ describe('DNS names', () => {
     expect(parseName('dns', name.toUpperCase().replace('XN--', 'xn--')).value).toBe(name);
   });
 
-  // Node CVE-2021-44531, 44532, 44533 and the judges' bad-dns-*: refused at request
   it.each([
     ['', 'nothing'],
     ['.', 'a dot'],
