@@ -12,6 +12,7 @@ import { HOUR, SECOND } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import {
   type Configuration,
+  type ListenerName,
   defaultExternalUrl,
   listenerIssuer,
   loginIssuer,
@@ -29,6 +30,7 @@ import { createTlsListener, SLOW_CLIENT_LIMITS } from '../http/tls-listener.ts';
 import { ROUTES } from '../api/routes.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import type { Metrics } from '../base/metrics.ts';
+import { certificateFingerprint } from '../x509/certificate.ts';
 import { bind, drain } from './bind.ts';
 import { adminGrant, listenerGrant } from './builtin-grants.ts';
 import { dataPaths, renderClientFile, requireAuthority, writePublicFile } from './data.ts';
@@ -44,7 +46,9 @@ export type StopCode = 0 | 1;
 
 export interface RunningServer {
   readonly urls: { readonly https: string; readonly status: string; readonly metrics: string };
-  readonly warnings: readonly string[];
+  /** Listeners whose built-in default port was taken. */
+  readonly moved: readonly { readonly listener: ListenerName; readonly from: number; readonly to: number }[];
+  readonly roots: readonly { readonly name: string; readonly fingerprint: string }[];
   /** Resolves with the exit code when the server has stopped by itself or was told to. */
   readonly stopped: Promise<StopCode>;
   /** Drains and closes everything. */
@@ -185,7 +189,17 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
         status: statusUrl,
         metrics: `http://${hostPort(config.listen.metrics.host, metricsPort)}/metrics`,
       },
-      warnings: opened.keyring.warnings,
+      moved: (
+        Object.entries({ https: httpsPort, status: statusPort, metrics: metricsPort }) as [
+          ListenerName,
+          number,
+        ][]
+      )
+        .map(([listener, to]) => ({ listener, from: config.listen[listener].port, to }))
+        .filter(({ from, to }) => from !== to),
+      roots: authority
+        .roots()
+        .map(({ name, certificate }) => ({ name, fingerprint: certificateFingerprint(certificate.raw) })),
       stopped,
       stop: () => stop(0),
     };

@@ -33,27 +33,29 @@ export function initializedSummary({
   ];
 }
 
-export function serverSummary(config: Configuration, { urls }: RunningServer): string[] {
+export function serverSummary(config: Configuration, server: RunningServer): string[] {
   return [
     `chancery serves ${config.trustDomain}`,
-    ...where(config, urls),
-    `next: ${command()} cert issue${at(config.data)} --profile workload --uri /app --out ${outFolder('app')}`,
+    ...where(config, server),
+    `next: ${command()} cert issue${at(config.data)} --profile workload --uri /app --out app`,
   ];
 }
 
-const where = (config: Configuration, urls: RunningServer['urls']): string[] => [
+const where = (config: Configuration, { urls, moved, roots }: RunningServer): string[] => [
   `  page and API  ${urls.https}`,
   `  status        ${urls.status}`,
   `  metrics       ${urls.metrics}`,
   `  state         ${config.data}`,
+  ...moved.map(({ listener, from, to }) => `  port ${from} was taken, so listen.${listener} moved to ${to}`),
+  ...roots.map(({ name, fingerprint }) => `  root ${name.padEnd(8)} SHA-256 ${grouped(fingerprint)}`),
 ];
 
-export function developmentSummary(config: Configuration, { urls }: RunningServer): string[] {
+export function developmentSummary(config: Configuration, server: RunningServer): string[] {
   return [
     '',
     `chancery serves ${config.trustDomain}`,
     '',
-    ...where(config, urls),
+    ...where(config, server),
     '',
     'The keys are sealed under a development file beside them: good for trying, not for production.',
     'Two sample services with two-minute certificates call each other over mTLS every second.',
