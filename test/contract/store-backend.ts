@@ -20,5 +20,5 @@ export interface TestStore {
 export interface StoreBackend {
   readonly name: string;
   /** An empty store of this test's own, closed when the test is over. */
-  open(): TestStore;
+  readonly open: () => TestStore;
 }

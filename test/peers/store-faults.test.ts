@@ -156,9 +156,10 @@ describe.skipIf(process.getuid?.() !== 0)('a small file system', () => {
 
   test('that is full refuses records and loses none, and takes them again when there is room', async () => {
     const folder = mounted('3m');
-    const { ledger, inventory, audit, health, probe, fatal, file } = openTestStore({
+    const store = openTestStore({
       file: join(folder, 'a.db'),
     });
+    const { ledger, inventory, audit, fatal, file } = store;
     const answered: number[] = [];
     const refusals: unknown[] = [];
     for (let n = 0; refusals.length < 20; n++) {
@@ -171,16 +172,16 @@ describe.skipIf(process.getuid?.() !== 0)('a small file system', () => {
     }
     for (const refusal of refusals)
       expect(refusal).toMatchObject({ code: 'store_unavailable', detail: { retryAfter: 5 } });
-    expect(health()).toMatchObject({ ok: false, reason: expect.stringContaining('SQLITE_FULL') });
-    await expect(probe()).rejects.toBeInstanceOf(ChanceryError);
+    expect(store.health()).toMatchObject({ ok: false, reason: expect.stringContaining('SQLITE_FULL') });
+    await expect(store.probe()).rejects.toBeInstanceOf(ChanceryError);
     // reads go on
     expect(answered.filter((n) => ledger.findCertificate(serialOf(n)) === undefined)).toEqual([]);
     expect(inventory.count()).toBe(answered.length);
     expect(audit.last()?.sequence).toBe(answered.length);
 
     mount('-o', 'remount,size=64m', folder);
-    await probe();
-    expect(health()).toEqual({ ok: true });
+    await store.probe();
+    expect(store.health()).toEqual({ ok: true });
     await ledger.record({ certificate: certificateRecord(100_000), audit: [auditDraft()] });
     expect(audit.last()?.sequence).toBe(answered.length + 1);
     expect(fatal).toEqual([]);
@@ -189,16 +190,16 @@ describe.skipIf(process.getuid?.() !== 0)('a small file system', () => {
 
   test('that somebody else filled heals when that is gone', async () => {
     const folder = mounted('16m');
-    const { ledger, health, probe } = openTestStore({ file: join(folder, 'a.db') });
+    const store = openTestStore({ file: join(folder, 'a.db') });
     const record = (n: number): Promise<unknown> =>
-      ledger.record({ certificate: certificateRecord(n), audit: [auditDraft()] });
+      store.ledger.record({ certificate: certificateRecord(n), audit: [auditDraft()] });
     await record(1);
     const { bavail, bsize } = statfsSync(folder);
     writeFileSync(join(folder, 'filler'), Buffer.alloc(bavail * bsize));
     await expect(record(2)).rejects.toMatchObject({ code: 'store_unavailable' });
     rmSync(join(folder, 'filler'));
-    await probe();
-    expect(health()).toEqual({ ok: true });
+    await store.probe();
+    expect(store.health()).toEqual({ ok: true });
     await record(2);
   });
 

@@ -54,7 +54,7 @@ export function openLedger(
       if (result.kind === 'recorded' && recording.certificate !== undefined) inventory.added();
       return result;
     },
-    findClaim: claims.find,
+    findClaim: (principal, key) => claims.find(principal, key),
     findCertificate(serial) {
       const octets = fromHex(serial);
       const row = octets && writer.read(() => bySerial.get(octets));

@@ -22,8 +22,9 @@ describe('the database file', () => {
   });
 
   test('is made private again where somebody opened it, and the log says so', async () => {
-    const { file, close } = openTestStore();
-    await close();
+    const before = openTestStore();
+    const { file } = before;
+    await before.close();
     chmodSync(file, 0o644);
     const warnings: string[] = [];
     const log: Log = { ...SILENT, warn: (message) => warnings.push(message) };
@@ -84,11 +85,12 @@ describe('a damaged file', () => {
 
   /** A file with records; the pages of one of its tables or indexes are damaged afterwards. */
   async function damagedFile(table: string): Promise<string> {
-    const { ledger, other, close, file } = openTestStore();
+    const store = openTestStore();
+    const { ledger, other, file } = store;
     await Promise.all(
       numbers.map((n) => ledger.record({ certificate: certificateRecord(n), audit: [auditDraft()] })),
     );
-    await close();
+    await store.close();
     const leaves = other
       .prepare(`SELECT pageno FROM dbstat WHERE name = ? AND pagetype = 'leaf'`)
       .pluck()
@@ -110,11 +112,12 @@ describe('a damaged file', () => {
 
   test('ends the store at the first look: nothing is recorded on a state that cannot be read', async () => {
     const file = await damagedFile('certificates');
-    const { ledger, fatal, health } = openTestStore({ file });
+    const store = openTestStore({ file });
+    const { ledger, fatal } = store;
     expect(refusalOf(() => ledger.findCertificate(serialOf(1)))).toMatchObject({ code: 'store_unavailable' });
     const writing = ledger.record({ certificate: certificateRecord(9999), audit: [auditDraft()] });
     await expect(writing).rejects.toMatchObject({ code: 'store_unavailable' });
-    expect(health()).toMatchObject({ ok: false, reason: expect.stringContaining('SQLITE_CORRUPT') });
+    expect(store.health()).toMatchObject({ ok: false, reason: expect.stringContaining('SQLITE_CORRUPT') });
     await new Promise((resolve) => setImmediate(resolve));
     expect(fatal).toEqual([expect.objectContaining({ code: 'store_unavailable' })]);
   });

@@ -104,12 +104,13 @@ describe('the writer', () => {
   });
 
   test('what waits is written when the store closes, what comes later is refused', async () => {
-    const { ledger, close, other } = openTestStore();
+    const store = openTestStore();
+    const { ledger, other } = store;
     const waiting = Array.from({ length: 300 }, (_, n) =>
       ledger.record({ certificate: certificateRecord(n), audit: [] }),
     );
-    await close();
-    await close();
+    await store.close();
+    await store.close();
     expect(await Promise.all(waiting)).toHaveLength(300);
     expect(other.prepare('SELECT count(*) FROM certificates').pluck().get()).toBe(300);
     await expect(ledger.record({ audit: [] })).rejects.toMatchObject({ code: 'shutting_down' });
@@ -161,17 +162,18 @@ describe('a disk that is full in the middle of a transaction', () => {
 
 describe('while another process holds the write lock', () => {
   test('recordings are refused within a second, and pass when it lets go', async () => {
-    const { ledger, other, health, probe, fatal } = openTestStore();
+    const store = openTestStore();
+    const { ledger, other, fatal } = store;
     other.exec('BEGIN IMMEDIATE');
     const begun = performance.now();
     await expect(
       ledger.record({ certificate: certificateRecord(1), audit: [auditDraft()] }),
     ).rejects.toMatchObject({ code: 'store_unavailable', detail: { retryAfter: 1 } });
     expect(performance.now() - begun).toBeLessThan(1000);
-    expect(health()).toMatchObject({ ok: false, reason: expect.stringContaining('SQLITE_BUSY') });
+    expect(store.health()).toMatchObject({ ok: false, reason: expect.stringContaining('SQLITE_BUSY') });
     other.exec('COMMIT');
-    await probe();
-    expect(health()).toEqual({ ok: true });
+    await store.probe();
+    expect(store.health()).toEqual({ ok: true });
     expect(ledger.findCertificate(serialOf(1))).toBeUndefined();
     await ledger.record({ certificate: certificateRecord(1), audit: [auditDraft()] });
     expect(fatal).toEqual([]);
