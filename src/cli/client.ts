@@ -3,11 +3,10 @@ import { createPrivateKey, randomUUID, X509Certificate } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { Agent, type AgentOptions, request } from 'node:https';
 import { setTimeout } from 'node:timers/promises';
-import type { Problem } from '../api/common.ts';
 import { ChanceryError } from '../base/errors.ts';
 import type { Context } from './context.ts';
 import { readTextFile, readTextFileIfThere } from './files.ts';
-import { RemoteError } from './problem.ts';
+import { readProblem, RemoteError } from './problem.ts';
 import { noAnswer, unreachable } from './unreachable.ts';
 
 const TIMEOUT_SECONDS = 30;
@@ -150,11 +149,7 @@ async function readAnswer(context: Context, answer: IncomingMessage): Promise<un
   if (status >= 200 && status < 300 && value !== undefined) return value;
   const retryAfter = Number(answer.headers['retry-after']);
   if (status >= 400 && typeof value === 'object' && value !== null)
-    throw new RemoteError(
-      status,
-      value as Partial<Problem>,
-      Number.isFinite(retryAfter) ? retryAfter : undefined,
-    );
+    throw new RemoteError(status, readProblem(value), Number.isFinite(retryAfter) ? retryAfter : undefined);
   throw new RemoteError(status, {
     detail: `${context.server.origin} answered ${status} with something that is not of this API`,
     fix: `Check the URL, and what stands between; it comes from ${context.origin}.`,

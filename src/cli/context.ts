@@ -84,7 +84,7 @@ async function lookUp(
   if (choice !== undefined && 'data' in choice) return dataContext(resolve(choice.data), mayBeMissing);
   const config = await readUserConfig(terminal);
   const name = choice?.context ?? config?.current;
-  if (name !== undefined) return namedContext(name, config, terminal);
+  if (name !== undefined) return namedContext(name, config);
   // nothing is named: the default folder, if there is an authority in it
   return dataContext(defaultData(), true);
 }
@@ -104,11 +104,7 @@ async function dataContext(data: string, mayBeMissing: boolean): Promise<Context
   return context(path, { server, roots, certificate, key, trustDomain }, data);
 }
 
-async function namedContext(
-  name: string,
-  config: UserConfig | undefined,
-  terminal: Terminal,
-): Promise<Context | undefined> {
+async function namedContext(name: string, config: UserConfig | undefined): Promise<Context | undefined> {
   const { path, contexts } = config ?? { path: undefined, contexts: new Map<string, never>() };
   const found = contexts.get(name);
   if (found === undefined) {

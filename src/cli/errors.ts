@@ -32,7 +32,7 @@ function toFailure(error: unknown): Failure {
       exit: ERRORS[error.code].exit,
       lines: [
         ['error', message],
-        ...fields(errors),
+        ...fields(errors, message),
         ['rule', rule],
         ['fix', fix],
         ['docs', error.code === 'usage' ? undefined : docsOf(error.code)],
@@ -55,7 +55,7 @@ function remoteFailure(error: RemoteError): Failure {
     exit: exitCodeOf(error),
     lines: [
       ['error', error.message],
-      ...fields(errors),
+      ...fields(errors, error.message),
       ['rule', rule],
       ['fix', fix ?? wait],
       ['docs', code && docsOf(code)],
@@ -67,10 +67,14 @@ function remoteFailure(error: RemoteError): Failure {
 /** Where a code is explained. */
 const docsOf = (code: string): string => `docs/reference/errors.md#${code}`;
 
+/** Field by field, where the message does not name the only one already. */
 const fields = (
   errors: readonly { readonly field: string; readonly message: string }[],
+  message: string,
 ): (readonly [string, string])[] =>
-  errors.map(({ field, message }) => ['field', `${field}: ${message}`] as const);
+  errors.length === 1 && message.includes(errors[0]?.message ?? '')
+    ? []
+    : errors.map((error) => ['field', `${error.field}: ${error.message}`] as const);
 
 /** Messages begin in lower case here and a single sentence has no full stop. */
 function calm(text: string): string {

@@ -1,5 +1,5 @@
 /** `chancery grant …` */
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { GrantRequest } from '../api/grants.ts';
 import { asking, noun, collect, duration, naming, reaching, run, type Wiring } from './command.ts';
 
@@ -12,6 +12,11 @@ const VERBS = Object.keys({
   register: true,
   admin: true,
 } satisfies Record<GrantRequest['verbs'][number], true>);
+
+function collectVerb(verb: string, before: readonly string[] = []): string[] {
+  if (!VERBS.includes(verb)) throw new InvalidArgumentError(`Allowed choices are ${VERBS.join(', ')}.`);
+  return [...before, verb];
+}
 
 export function addGrant(program: Command, wiring: Wiring): void {
   const grant = noun(
@@ -36,7 +41,7 @@ export function addGrant(program: Command, wiring: Wiring): void {
       .requiredOption('--principal <pattern>', 'who, e.g. mtls:clients:spiffe://example.test/ops/*')
       .addOption(
         new Option('--verb <verb>', `${VERBS.join(', ')}; repeat it for more`)
-          .argParser(collect)
+          .argParser(collectVerb)
           .makeOptionMandatory(),
       )
       .requiredOption('--issuer <name>', 'issuer, or *')

@@ -2,7 +2,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { printing, type Printing, run, type Wiring } from './command.ts';
 import { printResource } from './output.ts';
-import type { ExitCode, Session } from './session.ts';
+import type { ExitCode, ProgramOptions, Session } from './session.ts';
 import { print, type Terminal } from './terminal.ts';
 
 /** What the flags said. */
@@ -11,26 +11,6 @@ export interface LocalOptions {
   readonly config?: string;
   readonly passphraseFile?: string;
   readonly set?: Readonly<Record<string, string>>;
-}
-
-/** The same as src/server.ts takes it. */
-export interface ProgramOptions {
-  readonly data?: string | undefined;
-  readonly config?: string | undefined;
-  readonly passphraseFile?: string | undefined;
-  readonly settings?: Readonly<Record<string, string>> | undefined;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly cwd: string;
-  readonly say: (line: string) => void;
-}
-
-/** What src/server.ts offers; only src/cli.ts may load it. */
-export interface LocalPrograms {
-  /** Says what was made, and where. */
-  initialize(options: ProgramOptions): Promise<{ readonly data: string }>;
-  /** Resolves when the server has stopped. */
-  runServer(options: ProgramOptions): Promise<ExitCode>;
-  runDevelopment(options: ProgramOptions): Promise<ExitCode>;
 }
 
 /** Flags of the programs that own a data folder. */

@@ -18,6 +18,19 @@ export class RemoteError extends Error {
   }
 }
 
+/** What can be said of an answer that should be a problem; members of another type are passed over. */
+export function readProblem(value: object): Partial<Problem> {
+  const members = value as Readonly<Record<string, unknown>>;
+  const texts = (['type', 'title', 'code', 'detail', 'rule', 'fix', 'requestId'] as const).flatMap((name) =>
+    typeof members[name] === 'string' ? [[name, members[name]] as const] : [],
+  );
+  const errors = (Array.isArray(members['errors']) ? members['errors'] : []).flatMap((error: unknown) => {
+    const { field, message } = (error ?? {}) as Readonly<Record<string, unknown>>;
+    return typeof field === 'string' && typeof message === 'string' ? [{ field, message }] : [];
+  });
+  return { ...Object.fromEntries(texts), errors };
+}
+
 /** The exit code that belongs to the problem's code; a server newer than this client may have codes that we do not know. */
 export function exitCodeOf({ status, problem }: RemoteError): ExitCode {
   const { code } = problem;

@@ -1,9 +1,30 @@
-/** What a verb gets: the terminal, and the way to the programs that only src/cli.ts may load. */
-import type { LocalPrograms } from './local.ts';
+/** What a verb gets: the terminal, and the way to the server program, which only src/cli.ts may load. */
 import type { Terminal } from './terminal.ts';
 
 /** 0 ok, 1 usage, 2 remote error, 3 refused by policy, 4 not found, 5 unreachable. */
 export type ExitCode = 0 | 1 | 2 | 3 | 4 | 5;
+
+/** What the server program is started with. */
+export interface ProgramOptions {
+  readonly data?: string | undefined;
+  readonly config?: string | undefined;
+  readonly passphraseFile?: string | undefined;
+  /** Single settings: `{ 'log.level': 'debug' }`. */
+  readonly settings?: Readonly<Record<string, string>> | undefined;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  /** Writes a line for a person. */
+  readonly say: (line: string) => void;
+}
+
+/** What src/server.ts offers. */
+export interface LocalPrograms {
+  /** Says what was made, and where. */
+  readonly initialize: (options: ProgramOptions) => Promise<{ readonly data: string }>;
+  /** Resolves when the server has stopped. */
+  readonly runServer: (options: ProgramOptions) => Promise<ExitCode>;
+  readonly runDevelopment: (options: ProgramOptions) => Promise<ExitCode>;
+}
 
 export interface Session {
   readonly terminal: Terminal;

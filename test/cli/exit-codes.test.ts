@@ -39,6 +39,12 @@ describe('answers of the server', () => {
     ['a refusal of a later release', problem(403, 'moon_phase', 'wrong moon'), 3, /^error: wrong moon\n/],
     ['a failure of a later release', problem(422, 'moon_phase', 'wrong moon'), 2, /^error: wrong moon\n/],
     [
+      'a problem of other types',
+      { status: 403, body: { detail: 7, fix: {}, errors: [null, { field: 1 }] } },
+      3,
+      /^error: the server answered 403\n$/,
+    ],
+    [
       "a proxy's page",
       { status: 502, body: '<html>' },
       2,

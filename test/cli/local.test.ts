@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { LocalPrograms, ProgramOptions } from '../../src/cli/local.ts';
+import type { LocalPrograms, ProgramOptions } from '../../src/cli/session.ts';
 import { chancery, temporaryFolder } from './run.ts';
 
 /** Programs that note what they were started with. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { onTestFinished } from 'vitest';
 import { runCommandLine } from '../../src/cli/program.ts';
-import type { LocalPrograms } from '../../src/cli/local.ts';
+import type { LocalPrograms } from '../../src/cli/session.ts';
 
 export interface Outcome {
   readonly exit: number;

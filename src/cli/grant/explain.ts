@@ -37,7 +37,7 @@ export async function explain(session: Session, options: ExplainOptions): Promis
       ['what', `${request.verb} with profile ${request.profile} from ${request.issuer}, for ${request.ttl}`],
       ['names', flatten(request.names)],
       ['nearest grant', nearest?.rule],
-      ['it lacks', nearest?.lacks.map(({ message }) => message)],
+      ['falls short', nearest?.lacks.map(({ message }) => message)],
     ],
   });
   return answer.allowed ? 0 : 3;
