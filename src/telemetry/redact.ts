@@ -34,7 +34,7 @@ function redactMembers(value: object, depth: number, within: ReadonlySet<object>
   for (const name of Object.keys(value).slice(0, MOST_ITEMS)) {
     const member: unknown = (value as Readonly<Record<string, unknown>>)[name];
     members[name] =
-      isSecretName(name) && hasContent(member) ? REDACTED : redactValue(member, depth + 1, within);
+      knownSecretName(name) && hasContent(member) ? REDACTED : redactValue(member, depth + 1, within);
   }
   return members;
 }
@@ -66,6 +66,17 @@ const HARMLESS_LAST: ReadonlySet<string> = new Set([
   'id', 'type', 'algorithm', 'bits', 'size', 'count', 'file', 'path', 'fingerprint', 'identifier', 'usage', 'name', 'backend', 'policy', 'uses', 'made', 'strength',
 ]); // prettier-ignore
 
+/** The names of fields are few and come with every line. */
+const judged = new Map<string, boolean>();
+
+function knownSecretName(name: string): boolean {
+  const known = judged.get(name);
+  if (known !== undefined) return known;
+  const secret = isSecretName(name);
+  if (judged.size < 1000) judged.set(name, secret);
+  return secret;
+}
+
 /** `privateKeyPem`, `x-auth-token`, `HMAC_KEY`; neither `keyId` nor `publicKey`. */
 export function isSecretName(name: string): boolean {
   const words = name
@@ -93,10 +104,14 @@ const SECRET_SHAPES: readonly (readonly [shape: RegExp, shown: string])[] = [
   [/([a-z][a-z0-9+.-]{1,20}:\/\/[^\s:/@]{0,256}:)[^\s@/]{1,256}@/gi, `$1${REDACTED}@`],
 ];
 
+/** A part of each shape: most texts have none, and one look is cheaper than one for each. */
+const MAY_HOLD_SECRET = /-BEGIN |chy_|bearer|basic|dpop|eyJ|=|:\/\//i;
+
 /** Text without secrets of a known shape and without characters that steer a terminal or end a line for some readers. */
 export function redactText(text: string): string {
   let clean = text;
-  for (const [shape, shown] of SECRET_SHAPES) clean = clean.replace(shape, shown);
+  if (MAY_HOLD_SECRET.test(text))
+    for (const [shape, shown] of SECRET_SHAPES) clean = clean.replace(shape, shown);
   clean = clean.replace(
     STEERING,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,

@@ -19,6 +19,8 @@ export const AUDIT_EVENTS = [
   'requests.refused.anonymous',
   'grant.created',
   'grant.deleted',
+  'token.created',
+  'token.revoked',
   'audit.exported',
   'clock.alarm',
 ] as const;

@@ -75,7 +75,6 @@ export function* exportLines(
   let head = heads.next();
   let previousHead = EMPTY_CHAIN;
   for (const entry of pages((from) => log.entries(from, PAGE))) {
-    if (entry.sequence > closing.sequence) return;
     yield entryLine(entry);
     if (entry.sequence === closing.sequence) break;
     while (head.done !== true && head.value.sequence <= entry.sequence) {
