@@ -23,14 +23,15 @@ export function migrate(
   const known = migrations.at(-1)?.number ?? 0;
   refuseStranger(database, found);
   if (found > known) throw newerSchema(database, found, known);
+  const isNew = found === 0;
   for (const migration of migrations.slice(found)) {
-    if (migration.number > 1) {
+    if (!isNew) {
       // whoever copies the file now must find everything in it
       database.pragma('wal_checkpoint(TRUNCATE)');
       beforeMigration?.(migration.number - 1, migration.number);
     }
     apply(database, migration);
-    if (migration.number > 1)
+    if (!isNew)
       log.info('migrated the database', { schema: migration.number, migration: migration.name });
   }
 }
