@@ -110,8 +110,14 @@ interface CaPlan {
   readonly now: Instant;
 }
 
-const caName = (trustDomain: TrustDomain, label: string): Bytes =>
-  encodeName([organizationName(trustDomain.slice(0, 64)), commonName(`Chancery ${label}`.slice(0, 64))]);
+/** At most 64 characters each (RFC 5280 A.1). Of a long label the end stays: the number tells generations apart. */
+function caName(trustDomain: TrustDomain, label: string): Bytes {
+  const full = `Chancery ${label}`;
+  return encodeName([
+    organizationName(trustDomain.slice(0, 64)),
+    commonName(full.length <= 64 ? full : label.slice(-64)),
+  ]);
+}
 
 /** SPIFFE: a signing certificate of the trust domain carries its ID without a path (X509-SVID 3.2). */
 const trustDomainName = (root: string, trustDomain: TrustDomain): Extension[] =>

@@ -83,7 +83,7 @@ export function resolveTtl(profile: Profile, asked: Duration | undefined): Durat
       `at most ${formatDuration(profile.maxTtl)}`,
       'Ask for less, and renew.',
     );
-  if (ttl < MIN_TTL)
+  if (!(ttl >= MIN_TTL))
     throw violation(
       profile,
       `a lifetime of ${formatDuration(ttl)} is asked for`,
