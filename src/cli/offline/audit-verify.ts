@@ -123,7 +123,8 @@ const unreadable = (path: string, error: unknown): ChanceryError =>
 /** The report for a person. */
 export function describeAuditReport(report: AuditReport, file: string): string {
   const { bad, lastHead, last, first, witness } = report;
-  const lines = [`${file}: ${bad === null ? 'good' : `broken at line ${bad.line}`}`];
+  const what = report.form === 'copy' ? ' (the copy of a sink: a later head signs its newest entries)' : '';
+  const lines = [`${file}: ${bad === null ? 'good' : `broken at line ${bad.line}`}${what}`];
   if (bad !== null) lines.push(`  ${bad.message}`);
   lines.push(
     first === null
