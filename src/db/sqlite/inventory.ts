@@ -1,11 +1,12 @@
 /** What was issued: searches over the rows that the ledger wrote. */
 import type { Statement } from 'better-sqlite3';
+import type { Instant } from '../../base/clock.ts';
 import { ChanceryError } from '../../base/errors.ts';
-import type { Inventory } from '../../domain/issuance/ports.ts';
+import type { CertificateQuery, Inventory } from '../../domain/issuance/ports.ts';
 import { type CertificateRow, readCertificateRow } from './certificate-row.ts';
 import { formatCursor, parseCursor } from './cursor.ts';
 import type { Rooms } from './rooms.ts';
-import { certificateSearch } from './search.ts';
+import { certificateSearch, recentSearch, type Search } from './search.ts';
 
 export interface CountedInventory extends Inventory {
   /** The ledger recorded one more. */
@@ -16,10 +17,15 @@ export const FIRST_EXPIRY =
   'SELECT not_after FROM certificates WHERE not_after >= ? AND revoked_at IS NULL ORDER BY not_after LIMIT 1';
 
 const MAX_LIMIT = 500;
+/** How many of the newest certificates a search by time looks at before it asks the index. */
+const RECENT = 2000;
 
 export function openInventory({ database, writer }: Rooms): CountedInventory {
   const searches = new Map<string, Statement<unknown[], CertificateRow>>();
   const firstExpiry: Statement<[number], { not_after: number }> = database.prepare(FIRST_EXPIRY);
+  const newest: Statement<[], { id: number | null }> = database.prepare(
+    'SELECT max(id) AS id FROM certificates',
+  );
   // counted once, then in memory: SQLite counts by reading an index from end to end
   let count = database.prepare('SELECT count(*) FROM certificates').pluck().get() as number;
 
@@ -31,13 +37,20 @@ export function openInventory({ database, writer }: Rooms): CountedInventory {
     return statement;
   };
 
+  const run = (search: Search | undefined): CertificateRow[] =>
+    search === undefined ? [] : prepared(search.sql).all(...search.parameters);
+
+  const find = (query: CertificateQuery, now: Instant, before: number, limit: number): CertificateRow[] => {
+    const end = Math.min(before, (newest.get()?.id ?? 0) + 1);
+    const recent = run(recentSearch(query, now, end, limit, end - RECENT));
+    return recent.length === limit ? recent : run(certificateSearch(query, now, end, limit));
+  };
+
   return {
     search(query, now, limit, cursor) {
       checkLimit(limit);
       const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : parseCursor(cursor);
-      const search = certificateSearch(query, now, before, limit + 1);
-      if (search === undefined) return { certificates: [], cursor: undefined };
-      const rows = writer.read(() => prepared(search.sql).all(...search.parameters));
+      const rows = writer.read(() => find(query, now, before, limit + 1));
       const last = rows.length > limit ? rows[limit - 1] : undefined;
       return {
         certificates: rows.slice(0, limit).map(readCertificateRow),

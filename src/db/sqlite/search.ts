@@ -25,7 +25,33 @@ export function certificateSearch(
   before: number,
   limit: number,
 ): Search | undefined {
-  const { name, issuer, profile, principal, state, expiresBefore } = query;
+  const conditions = conditionsOf(query, now, before);
+  if (conditions === undefined) return undefined;
+  if (query.name !== undefined) return byName(query.name, before, conditions, limit);
+  const index = drivingIndex(query);
+  if (index === undefined) return page('certificates c', conditions, limit);
+  if (index === BY_TIME) return byTime(conditions, limit);
+  return page(`certificates c INDEXED BY ${index}`, conditions, limit);
+}
+
+/**
+ * For a search by time alone, which reads all that live: the same among the newest certificates, from the row number
+ * `from` on. Mostly there are enough.
+ */
+export function recentSearch(
+  query: CertificateQuery,
+  now: Instant,
+  before: number,
+  limit: number,
+  from: number,
+): Search | undefined {
+  if (query.name !== undefined || drivingIndex(query) !== BY_TIME) return undefined;
+  const conditions = conditionsOf(query, now, before);
+  return conditions && page('certificates c NOT INDEXED', [where('c.id >= ?', from), ...conditions], limit);
+}
+
+function conditionsOf(query: CertificateQuery, now: Instant, before: number): Condition[] | undefined {
+  const { issuer, profile, principal, state, expiresBefore } = query;
   const serial = query.serial === undefined ? undefined : fromHex(query.serial);
   const fingerprint = query.fingerprint === undefined ? undefined : fromHex(query.fingerprint);
   if (query.serial !== undefined && serial === undefined) return undefined;
@@ -41,13 +67,10 @@ export function certificateSearch(
   if (state === 'expired') conditions.push(where('c.not_after < ? AND c.revoked_at IS NULL', now));
   if (state === 'revoked') conditions.push(where('c.revoked_at IS NOT NULL'));
   if (expiresBefore !== undefined) conditions.push(where('c.not_after < ?', expiresBefore));
-
-  if (name !== undefined) return byName(name, before, conditions, limit);
-  const index = drivingIndex(query);
-  if (index === undefined) return page('certificates c', conditions, limit);
-  if (index === 'certificates_not_after') return byTime(conditions, limit);
-  return page(`certificates c INDEXED BY ${index}`, conditions, limit);
+  return conditions;
 }
+
+const BY_TIME = 'certificates_not_after';
 
 /** The condition that leaves the fewest certificates. */
 function drivingIndex(query: CertificateQuery): string | undefined {
@@ -57,7 +80,7 @@ function drivingIndex(query: CertificateQuery): string | undefined {
   if (query.state === 'revoked') return 'certificates_revoked';
   if (query.issuer !== undefined) return 'certificates_issuer';
   if (query.profile !== undefined) return 'certificates_profile';
-  if (query.state !== undefined || query.expiresBefore !== undefined) return 'certificates_not_after';
+  if (query.state !== undefined || query.expiresBefore !== undefined) return BY_TIME;
   return undefined;
 }
 
@@ -78,7 +101,7 @@ function byName(name: string, before: number, conditions: readonly Condition[], 
 
 /** The index has all that decides; only the rows of the page are fetched. */
 function byTime(conditions: readonly Condition[], limit: number): Search {
-  const ids = page('certificates c INDEXED BY certificates_not_after', conditions, limit);
+  const ids = page(`certificates c INDEXED BY ${BY_TIME}`, conditions, limit);
   return {
     sql: `SELECT c.* FROM certificates c WHERE c.id IN (${ids.sql.replace('c.*', 'c.id')}) ORDER BY c.id DESC`,
     parameters: ids.parameters,

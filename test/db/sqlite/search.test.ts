@@ -4,7 +4,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { DAY } from '../../../src/base/clock.ts';
 import { FIRST_EXPIRY } from '../../../src/db/sqlite/inventory.ts';
 import { migrate } from '../../../src/db/sqlite/migrate.ts';
-import { certificateSearch } from '../../../src/db/sqlite/search.ts';
+import { certificateSearch, recentSearch } from '../../../src/db/sqlite/search.ts';
 import { CERTIFICATE_STATES, type CertificateQuery } from '../../../src/domain/issuance/ports.ts';
 import { MemoryStore } from '../../fakes/memory-store.ts';
 import { certificateRecord, dns, NOON, serialOf } from '../../support/records.ts';
@@ -94,6 +94,15 @@ describe('the plan of a search', () => {
     expect(planOf(schema(), query)).toEqual(steps);
   });
 
+  test('by time alone begins with the newest, by row number', () => {
+    const search = recentSearch({ state: 'valid' }, NOON, 3000, 50, 1000);
+    expect(search && plan(schema(), search.sql, search.parameters)).toEqual([
+      'SEARCH c USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)',
+    ]);
+    for (const condition of CONDITIONS.slice(0, 6))
+      expect(recentSearch({ ...condition, state: 'valid' }, NOON, 3000, 50, 1000)).toBeUndefined();
+  });
+
   test.each([
     [FIRST_EXPIRY, [NOON], 'SEARCH certificates USING COVERING INDEX certificates_not_after (not_after>?)'],
     [
@@ -139,6 +148,22 @@ const conditions = fc.record(
   },
   { requiredKeys: [] },
 );
+
+test('a search by time finds also what is older than the newest few thousand', async () => {
+  const { ledger, inventory } = openTestStore();
+  const old = [1, 2, 3];
+  await Promise.all(
+    Array.from({ length: 2500 }, (_, i) => i + 1).map((n) => {
+      const notAfter = old.includes(n) ? NOON - 1 : NOON + DAY;
+      return ledger.record({ certificate: certificateRecord(n, { notAfter }), audit: [] });
+    }),
+  );
+  const expired = inventory.search({ state: 'expired' }, NOON, 2);
+  expect(expired.certificates.map(({ serial }) => serial)).toEqual([3, 2].map(serialOf));
+  const rest = inventory.search({ state: 'expired' }, NOON, 2, expired.cursor);
+  expect(rest.certificates.map(({ serial }) => serial)).toEqual([serialOf(1)]);
+  expect(inventory.search({ state: 'valid' }, NOON, 500).certificates[499]?.serial).toBe(serialOf(2001));
+});
 
 test('SQLite finds what the store in memory finds', async () => {
   await fc.assert(

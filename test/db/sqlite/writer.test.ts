@@ -154,6 +154,9 @@ describe('a disk that is full in the middle of a transaction', () => {
       expect(result).toMatchObject({ status: 'rejected', reason: { code: 'store_unavailable' } });
     expect(commits(statements)).toBe(0);
     expect(writer.health().ok).toBe(false);
+    // nor does this connection see what was undone
+    audit.begin();
+    expect(audit.mark().end.sequence).toBe(0);
     await writer.write(() => audit.append([auditDraft()]));
     expect(audit.mark().end.sequence).toBe(1);
     expect(writer.health()).toEqual({ ok: true });
