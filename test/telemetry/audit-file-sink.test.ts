@@ -83,7 +83,7 @@ function refusal(act: () => void): string {
     act();
   } catch (error) {
     if (!isChanceryError(error) || error.code !== 'audit_unavailable') throw error;
-    expect(performance.now() - before).toBeLessThan(500);
+    expect(performance.now() - before).toBeLessThan(2000);
     return error.message;
   }
   throw new Error('nothing was refused');
@@ -196,7 +196,7 @@ describe('the copy in a file', () => {
     const source = makeLog(30_000, 1000);
     const sink = makeSink(source);
     expect(refusal(() => shipAll(sink, source))).toContain('is catching up');
-    await vi.waitFor(() => sink.check(), { timeout: 5000, interval: 20 });
+    await vi.waitFor(() => sink.check(), { timeout: 15_000, interval: 20 });
     expect(copy()).toMatchObject({ verdict: 'good', entries: 30_000, lastHead: { sequence: 30_000 } });
     expect(said).toEqual([
       expect.stringContaining('is catching up'),
@@ -240,7 +240,7 @@ describe('a required sink that does not accept (D5)', () => {
     const within = join(folder, 'later', 'audit.jsonl');
     expect(refusal(() => shipAll(makeSink(source, within), source))).toContain('ENOENT');
     mkdirSync(join(folder, 'later'));
-    await vi.waitFor(() => expect(copy(within).entries).toBe(5), { timeout: 5000, interval: 50 });
+    await vi.waitFor(() => expect(copy(within).entries).toBe(5), { timeout: 15_000, interval: 50 });
   });
 });
 
