@@ -26,7 +26,8 @@ const reasonCode = (n: number) => ({
 describe('a CRL', () => {
   test('is read with its times, number and issuer', () => {
     const list = readCertificateList(makeCrl(issuer, { number: 7 }));
-    expect(list).toMatchObject({ version: 2, thisUpdate: NOW - HOUR, entries: Buffer.alloc(0) });
+    expect(list).toMatchObject({ version: 2, thisUpdate: NOW - HOUR });
+    expect(list.entries).toHaveLength(0);
     expect(list.issuer).toEqual(issuer.name);
     expect(readCrlNumber(list.extensions[0]?.value ?? Buffer.alloc(0))).toBe(7n);
   });

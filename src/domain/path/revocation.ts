@@ -90,7 +90,8 @@ function statusOf(
 /** Lists of the issuer, and those of whom the certificate names in its place: these are indirect and then refused. */
 const isAbout = ({ issuerKey, decoded }: Candidate, crlIssuer: string): boolean =>
   crlIssuer === issuerKey ||
-  decoded.distributionPoints?.some(({ crlIssuer: named }) => named?.includes(`directory:${crlIssuer}`)) === true;
+  decoded.distributionPoints?.some(({ crlIssuer: named }) => named?.includes(`directory:${crlIssuer}`)) ===
+    true;
 
 /** The entry of a complete list as the newest fitting delta changes it. */
 function entryWithDeltas(

@@ -127,11 +127,11 @@ const crossSignedAnchorNamesItsIssuer: Check = ({ decoded, selfIssued }, positio
     : undefined;
 
 const RULES: readonly Rule[] = [
+  rule('tls_profile', 'BR 7.1.2.7.8, X509-SVID 4.1: a leaf is no CA', leafIsNoCa),
   rule('extended_key_usage', 'RFC 5280 4.2.1.12; BR 7.1.2.7.10', leafServesThePurpose),
   rule('extended_key_usage', 'RFC 5280 4.2.1.12; BR 7.1.2.10.6', caAllowsThePurpose),
   rule('key_usage', 'RFC 5280 4.2.1.12: consistent with the purpose', leafKeyMayBeUsed),
   rule('tls_profile', 'BR 7.1.2.7.10: neither anyExtendedKeyUsage nor critical', leafSaysNoMore),
-  rule('tls_profile', 'BR 7.1.2.7.8, X509-SVID 4.1: a leaf is no CA', leafIsNoCa),
   rule('tls_profile', 'BR 7.1.1: version 3', leafIsOfVersionThree),
   rule('tls_profile', 'RFC 5280 4.1.2.2: a positive integer', serialIsPositive),
   rule('tls_profile', 'RFC 5280 4.2.1.9: critical in CA certificates', basicConstraintsAreCritical),
