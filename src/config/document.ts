@@ -68,7 +68,7 @@ export function readDocument(text: string, file: string): SourceDocument {
   if (broken !== undefined)
     return { value: null, place: () => undefined, faults: [syntax(at(broken.pos[0]), explain(broken.code))] };
   const reader = new Reader(document, at);
-  const value = document.contents === null ? emptyMap() : reader.read(document.contents as Node, []);
+  const value = document.contents === null ? emptyMap() : reader.read(document.contents, []);
   return { value, place: (path, atKey) => reader.place(path, atKey), faults: reader.faults };
 }
 

@@ -182,9 +182,9 @@ describe('YAML that is no configuration', () => {
     ['lines that go in and in', Array.from({ length: 1000 }, (_, i) => `${' '.repeat(i)}a:`).join('\n')],
     ['one long line', `trustDomain: "${'x'.repeat(1_000_000)}`],
   ])('%s is refused soon', async (_, text) => {
-    const start = performance.now();
+    const start = process.cpuUsage();
     await refusal(text);
-    expect(performance.now() - start).toBeLessThan(3000);
+    expect(process.cpuUsage(start).user / 1000).toBeLessThan(3000);
   });
 });
 

@@ -9,7 +9,7 @@ import { signatureAlgorithmFor, verifySignature } from '../../src/x509/signature
 export interface SigningKeysBackend {
   readonly keys: SigningKeys;
   /** The same keys as a process sees them that was started later. */
-  reopen(): Promise<SigningKeys>;
+  readonly reopen: () => Promise<SigningKeys>;
 }
 
 const ALGORITHMS: readonly [KeyAlgorithm, KeyType][] = [

@@ -1,6 +1,7 @@
 import {
   existsSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -9,16 +10,30 @@ import {
 } from 'node:fs';
 import { join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { createKeyring, openKeyring } from '../../../src/keys/software/index.ts';
+import { createKeyring, type Keyring, openKeyring } from '../../../src/keys/software/index.ts';
 import { dataFolder, random } from './workbench.ts';
+
+/** Deriving a key costs half a second by intent: one keyring is made, every test gets a copy of it. */
+let original:
+  Promise<{ readonly file: string; readonly text: string; readonly keyring: Keyring }> | undefined;
+
+async function makeOriginal() {
+  const data = dataFolder();
+  const file = join(data, 'passphrase');
+  writeFileSync(file, 'correct horse\n', { mode: 0o600 });
+  const keyring = await createKeyring(join(data, 'keys'), { kind: 'file', file }, random);
+  return { file, text: readFileSync(join(data, 'keys', 'keyring.json'), 'utf8'), keyring };
+}
 
 /** A keyring under the passphrase `correct horse`. */
 async function withPassphrase() {
+  const { file: elsewhere, text, keyring } = await (original ??= makeOriginal());
   const data = dataFolder();
   const folder = join(data, 'keys');
   const file = join(data, 'passphrase');
   writeFileSync(file, 'correct horse\n', { mode: 0o600 });
-  const keyring = await createKeyring(folder, { kind: 'file', file }, random);
+  mkdirSync(folder, { mode: 0o700 });
+  writeFileSync(join(folder, 'keyring.json'), text.replace(elsewhere, file), { mode: 0o600 });
   return { data, folder, file, keyring };
 }
 
@@ -35,6 +50,9 @@ describe('a keyring under a passphrase', () => {
       { kind: 'file', file: relative(process.cwd(), file) },
       random,
     );
+    expect(JSON.parse(readFileSync(join(data, 'keys', 'keyring.json'), 'utf8'))).toMatchObject({
+      source: { kind: 'file', file },
+    });
     const opened = await openKeyring(join(data, 'keys'));
     expect(opened.sealingKey.equals(made.sealingKey)).toBe(true);
     expect(opened).toMatchObject({ development: false, warnings: [] });
@@ -64,7 +82,6 @@ describe('a keyring under a passphrase', () => {
     expect(text).not.toContain('correct horse');
     expect(text).not.toContain(keyring.sealingKey.export().toString('base64'));
     expect(JSON.parse(text)).toMatchObject({ format: 1, scrypt: { N: 2 ** 17, r: 8, p: 1 } });
-    expect(statSync(join(folder, 'keyring.json')).mode & 0o7777).toBe(0o600);
   });
 
   test('warns when everybody on the host can read the passphrase', async () => {
@@ -150,7 +167,6 @@ describe('a keyring under a development file', () => {
   ])('does not open when the file is %s', async (_, content) => {
     const folder = join(dataFolder(), 'keys');
     await createKeyring(folder, { kind: 'development' }, random);
-    const { rmSync } = await import('node:fs');
     rmSync(join(folder, 'kek'));
     if (content !== undefined) writeFileSync(join(folder, 'kek'), content, { mode: 0o600 });
     await expect(openKeyring(folder)).rejects.toMatchObject({ code: 'wrong_passphrase' });
@@ -206,9 +222,9 @@ describe('keyring.json', () => {
     const { folder } = await withPassphrase();
     const path = join(folder, 'keyring.json');
     writeFileSync(path, readFileSync(path, 'utf8').replace(from, to));
-    const start = performance.now();
+    const start = process.cpuUsage();
     await expect(openKeyring(folder)).rejects.toMatchObject({ code: 'damaged_key' });
-    expect(performance.now() - start).toBeLessThan(100);
+    expect(process.cpuUsage(start).user / 1000).toBeLessThan(100);
   });
 
   test('through a symlink, or open to others, is not read', async () => {

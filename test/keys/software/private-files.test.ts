@@ -90,6 +90,13 @@ describe('key at rest (SPI-01-002, CVE-2021-38553): private files', () => {
     },
   );
 
+  test('in folders of the keys folder are as private', async () => {
+    const { data } = await withFolders();
+    await makeFolder(join(data, 'keys', 'pkcs11'));
+    await writePrivateFile(join(data, 'keys', 'pkcs11', 'pin'), '1234', { mode: 0o640 });
+    expect(() => checkPrivateFiles(data)).toThrow(/pkcs11\/pin: found mode 0640/);
+  });
+
   test('are all named when several are open', async () => {
     const { data } = await withFolders();
     chmodSync(join(data, 'keys', 'kek'), 0o604);

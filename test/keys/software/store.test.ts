@@ -1,5 +1,13 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, renameSync, copyFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  copyFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { generateKeyPair, importPkcs8, KEY_ALGORITHMS } from '../../../src/x509/key-pair.ts';
@@ -97,6 +105,15 @@ describe('a sealed key file', () => {
     );
     expect(() => keys.open('mixed')).toThrow(/of another public key/);
   });
+});
+
+test('a key is read once and kept', async () => {
+  const { folder, keys, reopen } = await softwareKeys();
+  await keys.generate('servers-1', 'ed25519');
+  const fresh = await reopen();
+  const opened = fresh.open('servers-1');
+  rmSync(join(folder, 'servers-1.key.json'));
+  expect(fresh.open('servers-1')).toBe(opened);
 });
 
 describe('on the disk', () => {

@@ -22,7 +22,7 @@ export interface Workbench {
   readonly folder: string;
   readonly keyring: Keyring;
   readonly keys: SoftwareKeys;
-  reopen(): Promise<SoftwareKeys>;
+  readonly reopen: () => Promise<SoftwareKeys>;
 }
 
 export async function softwareKeys(): Promise<Workbench> {
