@@ -2,7 +2,12 @@ import { z } from 'zod';
 import { Limit, Time } from './common.ts';
 
 export const AuditQuery = z.strictObject({
-  from: z.coerce.number().int().min(1).optional().describe('First sequence number; left out: the newest entries'),
+  from: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .optional()
+    .describe('First sequence number; left out: the newest entries'),
   limit: Limit,
 });
 export type AuditQuery = z.infer<typeof AuditQuery>;
@@ -24,7 +29,10 @@ export const AuditEntryResource = z
 export type AuditEntryResource = z.infer<typeof AuditEntryResource>;
 
 export const AuditList = z
-  .object({ entries: z.array(AuditEntryResource), next: z.int().optional().describe('`from` of the next page') })
+  .object({
+    entries: z.array(AuditEntryResource),
+    next: z.int().optional().describe('`from` of the next page'),
+  })
   .describe('Entries of the audit log, ascending');
 export type AuditList = z.infer<typeof AuditList>;
 

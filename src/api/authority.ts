@@ -73,7 +73,10 @@ export const ServerInfo = z
     principal: z.string().describe('Who you are here'),
     startedAt: Time,
     certificates: z.int().describe('Certificates in the store'),
-    headroomSeconds: z.number().optional().describe('Until the first valid certificate expires if nothing is renewed'),
+    headroomSeconds: z
+      .number()
+      .optional()
+      .describe('Until the first valid certificate expires if nothing is renewed'),
   })
   .describe('What runs, and who asks');
 export type ServerInfo = z.infer<typeof ServerInfo>;

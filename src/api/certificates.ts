@@ -7,8 +7,12 @@ export const SignRequest = z
   .strictObject({
     issuer: ObjectName.optional().describe('Left out: the only issuer with this profile'),
     profile: ObjectName,
-    csr: Pem.describe('Certificate request (PKCS#10). It gives the public key and names; its extensions are never copied'),
-    names: NameLists.optional().describe('Left out: the names in the CSR. Given: the CSR has the same ones, or none'),
+    csr: Pem.describe(
+      'Certificate request (PKCS#10). It gives the public key and names; its extensions are never copied',
+    ),
+    names: NameLists.optional().describe(
+      'Left out: the names in the CSR. Given: the CSR has the same ones, or none',
+    ),
     ttl: Ttl.optional().describe("Left out: the profile's default"),
   })
   .describe('Sign a certificate request');
@@ -27,7 +31,9 @@ export type GenerateRequest = z.infer<typeof GenerateRequest>;
 
 export const RenewRequest = z
   .strictObject({
-    csr: Pem.describe('Certificate request with the key to be certified; names in it have to be those of the certificate'),
+    csr: Pem.describe(
+      'Certificate request with the key to be certified; names in it have to be those of the certificate',
+    ),
     ttl: Ttl.optional().describe('Left out: as long as the certificate lived'),
   })
   .describe('Renew a certificate: same issuer, profile and names');
@@ -103,6 +109,9 @@ export const CertificateQuery = z.strictObject({
 export type CertificateQuery = z.infer<typeof CertificateQuery>;
 
 export const CertificateList = z
-  .object({ certificates: z.array(CertificateSummary), cursor: z.string().optional().describe('Absent on the last page') })
+  .object({
+    certificates: z.array(CertificateSummary),
+    cursor: z.string().optional().describe('Absent on the last page'),
+  })
   .describe('A page of certificates, newest first');
 export type CertificateList = z.infer<typeof CertificateList>;

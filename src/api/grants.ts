@@ -3,10 +3,15 @@ import { NameLists, ObjectName, Time, Ttl } from './common.ts';
 
 export const Verb = z.enum(['issue', 'renew', 'revoke', 'read', 'deliver', 'register', 'admin']);
 
-const patterns = (what: string): z.ZodOptional<z.ZodArray<z.ZodString>> => z.array(z.string().max(2100)).max(200).optional().describe(what);
+const patterns = (what: string): z.ZodOptional<z.ZodArray<z.ZodString>> =>
+  z.array(z.string().max(2100)).max(200).optional().describe(what);
 
 const fields = {
-  principal: z.string().min(1).max(2200).describe('Pattern over principals, e.g. mtls:clients:spiffe://example.test/ops/*'),
+  principal: z
+    .string()
+    .min(1)
+    .max(2200)
+    .describe('Pattern over principals, e.g. mtls:clients:spiffe://example.test/ops/*'),
   verbs: z.array(Verb).min(1),
   issuer: z.union([ObjectName, z.literal('*')]),
   profiles: z.array(z.union([ObjectName, z.literal('*')])).min(1),
@@ -38,7 +43,11 @@ export type GrantList = z.infer<typeof GrantList>;
 
 export const ExplainRequest = z
   .strictObject({
-    principal: z.string().max(2200).optional().describe('Left out: yourself. Somebody else needs the verb admin'),
+    principal: z
+      .string()
+      .max(2200)
+      .optional()
+      .describe('Left out: yourself. Somebody else needs the verb admin'),
     verb: Verb.default('issue'),
     issuer: ObjectName.optional().describe('Left out: the only issuer with this profile'),
     profile: ObjectName,

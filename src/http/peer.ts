@@ -10,8 +10,8 @@ import { OID } from '../x509/oids.ts';
 interface Peer {
   readonly presented: PresentedCertificate | undefined;
   readonly rejection: string | undefined;
-  /** Whether a login of this connection was recorded. */
-  loggedIn: boolean;
+  /** Principals whose login over this connection is on record. */
+  readonly logins: Set<string>;
 }
 
 const peers = new WeakMap<Socket, Peer>();
@@ -23,7 +23,7 @@ export function peerOf(socket: Socket): Peer {
 }
 
 function readPeer(socket: Socket): Peer {
-  const none: Peer = { presented: undefined, rejection: undefined, loggedIn: false };
+  const none: Peer = { presented: undefined, rejection: undefined, logins: new Set() };
   if (!(socket instanceof TLSSocket)) return none;
   const raw = socket.getPeerX509Certificate()?.raw;
   if (raw === undefined) return none;

@@ -8,7 +8,7 @@
 import { createServer } from 'node:http';
 import { rm } from 'node:fs/promises';
 import type { ChanceryError } from '../base/errors.ts';
-import { HOUR, SECOND } from '../base/clock.ts';
+import { DAY, HOUR, SECOND } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import {
   type Configuration,
@@ -59,6 +59,7 @@ const PATIENCE = 10 * SECOND;
 const TICK = SECOND;
 const CONNECTIONS_PER_ADDRESS = 2000;
 const CLAIM_LIFE = 24 * HOUR;
+const TOKEN_MEMORY = 30 * DAY;
 
 export async function startServer(config: Configuration, log: Log): Promise<RunningServer> {
   const paths = dataPaths(config.data);
@@ -118,6 +119,9 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
 
     const own = new OwnCertificate({ config, ports: issuance, authority, log });
     const credentials = await own.issue();
+    let httpsUrl = config.externalUrl.https.url;
+    const ownRoot = authority.root(requireChoice(listenerIssuer(config)).issuer.root);
+    const ownRootFingerprint = ownRoot === undefined ? '' : certificateFingerprint(ownRoot.certificate.raw);
     const ports: AdminPorts = {
       clock,
       trustDomain: config.trustDomain,
@@ -133,6 +137,8 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
           [...config.profiles.values()].filter((profile) => profile.login).map(({ name }) => name),
         ),
       },
+      tokens: store.tokens,
+      enrolment: () => ({ url: httpsUrl, root: ownRootFingerprint }),
       audit: store.audit,
       signHead: () => trail.signNow(),
       exportAudit: () => trail.exportLines(),
@@ -154,7 +160,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
     https.server.on('tlsClientError', () => undefined);
     listening.push(https.server);
     const httpsPort = await bind(https.server, 'https', config.listen.https);
-    const httpsUrl = movedUrl(config, 'https', httpsPort);
+    httpsUrl = movedUrl(config, 'https', httpsPort);
 
     const metricsServer = createServer(
       SLOW_CLIENT_LIMITS,
@@ -234,7 +240,10 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
       if (!store.health().ok) await store.probe();
       await trail.tick();
       await own.renewWhenDue(rotate);
-      if (++ticks % 3600 === 0) await store.pruneClaims(clock.now() - CLAIM_LIFE);
+      if (++ticks % 3600 === 0) {
+        await store.pruneClaims(clock.now() - CLAIM_LIFE);
+        await store.tokens.prune(clock.now() - TOKEN_MEMORY);
+      }
     } catch (error) {
       log.warn('housekeeping failed and is tried again', {
         reason: error instanceof Error ? error.message : String(error),

@@ -4,7 +4,7 @@ import type { Clock, Instant } from '../../base/clock.ts';
 import type { ChanceryError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { AuditLog } from '../../domain/audit/ports.ts';
-import type { GrantStore } from '../../domain/identity/ports.ts';
+import type { GrantStore, TokenStore } from '../../domain/identity/ports.ts';
 import type { AuthorityStore, Inventory, Ledger } from '../../domain/issuance/ports.ts';
 import { AuditAppender } from './audit-appender.ts';
 import { openAuditLog } from './audit-log.ts';
@@ -14,6 +14,7 @@ import { openGrants } from './grants.ts';
 import { openInventory } from './inventory.ts';
 import { openLedger } from './ledger.ts';
 import { cannotOpen, openDatabase } from './open.ts';
+import { openTokens } from './tokens.ts';
 import { openProbe } from './probe.ts';
 import { type StoreHealth, Writer } from './writer.ts';
 
@@ -39,9 +40,10 @@ export interface Store {
   readonly authorities: AuthorityStore;
   readonly audit: AuditLog;
   readonly grants: GrantStore;
+  readonly tokens: TokenStore;
   /** What the last write showed; costs nothing. After a failure only another write (`probe`) turns it green. */
   health(): StoreHealth;
-  /** Resolves when one small write is durable, rejects like `Ledger.record` does. */
+  /** Resolves when a write of 64 KiB is durable, rejects like `Ledger.record` does. For while `health` is not ok. */
   probe(): Promise<void>;
   /** The latest time in the audit log, 0 for an empty one: what the clock guard compares with. From memory. */
   latestAuditTime(): Instant;
@@ -71,12 +73,14 @@ function furnish(database: Database, options: StoreOptions): Store {
   const rooms = { database, audit, writer };
   const inventory = openInventory(rooms);
   const claims = openClaims(rooms);
+  const tokens = openTokens(rooms);
   return {
-    ledger: openLedger(rooms, claims, inventory),
+    ledger: openLedger(rooms, claims, inventory, tokens),
     inventory,
     authorities: openAuthorities(rooms),
     audit: openAuditLog(rooms),
     grants: openGrants(rooms),
+    tokens,
     health: () => writer.health(),
     probe: openProbe(rooms, options.clock),
     latestAuditTime: () => audit.latestTime(),

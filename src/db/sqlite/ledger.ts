@@ -1,6 +1,7 @@
 /** The log of record: certificate, names, claim and audit entries of a recording in one job of the writer. */
 import type { Statement } from 'better-sqlite3';
-import { ChanceryError } from '../../base/errors.ts';
+import { ChanceryError, isChanceryError } from '../../base/errors.ts';
+import { tokenSpent } from '../../domain/identity/token.ts';
 import { fromHex } from '../../x509/bytes.ts';
 import type { CertificateRecord, Ledger, Recording, RecordingResult } from '../../domain/issuance/ports.ts';
 import {
@@ -12,6 +13,13 @@ import {
 import type { Claims } from './claims.ts';
 import type { CountedInventory } from './inventory.ts';
 import type { Rooms } from './rooms.ts';
+import type { Tokens } from './tokens.ts';
+
+/** Thrown inside a job, so that its savepoint takes back what was claimed before. */
+function spentOrThrow(error: unknown): RecordingResult {
+  if (isChanceryError(error) && error.code === 'token_spent') return { kind: 'spent' };
+  throw error;
+}
 
 const RECORDED: RecordingResult = { kind: 'recorded' };
 
@@ -19,6 +27,7 @@ export function openLedger(
   { database, audit, writer }: Rooms,
   claims: Claims,
   inventory: CountedInventory,
+  tokens: Tokens,
 ): Ledger {
   const insert: Statement = database.prepare(INSERT_CERTIFICATE);
   const insertName: Statement = database.prepare(
@@ -36,13 +45,14 @@ export function openLedger(
     for (const { kind, value } of certificate.names) insertName.run(value, id, kind);
   };
 
-  const run = ({ certificate, claim, audit: drafts }: Recording): RecordingResult => {
+  const run = ({ certificate, claim, token, audit: drafts }: Recording): RecordingResult => {
     if (claim !== undefined) {
       if (certificate === undefined)
         throw new ChanceryError('internal', 'an Idempotency-Key was claimed for no certificate');
       const holder = claims.claim(claim, certificate.serial);
       if (holder !== undefined) return { kind: 'claimed', ...holder };
     }
+    if (token !== undefined && !tokens.use(token.id, token.at)) throw tokenSpent(token.id);
     if (certificate !== undefined) insertCertificate(certificate);
     audit.append(drafts);
     return RECORDED;
@@ -50,7 +60,7 @@ export function openLedger(
 
   return {
     async record(recording) {
-      const result = await writer.write(() => run(recording));
+      const result = await writer.write(() => run(recording)).catch(spentOrThrow);
       if (result.kind === 'recorded' && recording.certificate !== undefined) inventory.added();
       return result;
     },

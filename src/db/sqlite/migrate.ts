@@ -31,8 +31,7 @@ export function migrate(
       beforeMigration?.(migration.number - 1, migration.number);
     }
     apply(database, migration);
-    if (!isNew)
-      log.info('migrated the database', { schema: migration.number, migration: migration.name });
+    if (!isNew) log.info('migrated the database', { schema: migration.number, migration: migration.name });
   }
 }
 

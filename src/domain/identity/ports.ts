@@ -1,6 +1,7 @@
 import type { Instant } from '../../base/clock.ts';
 import type { AuditDraft } from '../audit/entry.ts';
 import type { GrantSpec } from './grant.ts';
+import type { StoredToken, Token } from './token.ts';
 
 export interface StoredGrant {
   readonly name: string;
@@ -16,4 +17,18 @@ export interface GrantStore {
   add(grant: StoredGrant, audit: readonly AuditDraft[]): Promise<void>;
   /** Throws `not_found`. */
   remove(name: string, audit: readonly AuditDraft[]): Promise<void>;
+}
+
+/** Enrolment tokens. Uses are counted by the Ledger, with the certificates that they stand for. */
+export interface TokenStore {
+  /** `secretHash`: SHA-256 of the secret. Durable with its audit entries when it resolves. */
+  add(token: Token, secretHash: Uint8Array, audit: readonly AuditDraft[]): Promise<void>;
+  findBySecret(secretHash: Uint8Array): StoredToken | undefined;
+  find(id: string): StoredToken | undefined;
+  /** Newest first. */
+  list(limit: number): readonly StoredToken[];
+  /** Throws `not_found`. Revoking twice keeps the first time. */
+  revoke(id: string, at: Instant, audit: readonly AuditDraft[]): Promise<void>;
+  /** Forgets tokens that expired before `before`; says how many. */
+  prune(before: Instant): Promise<number>;
 }

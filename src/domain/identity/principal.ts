@@ -3,6 +3,7 @@ import { ChanceryError } from '../../base/errors.ts';
 import type { TrustDomain } from './spiffe-id.ts';
 import { isReserved } from './spiffe-id.ts';
 import type { Name } from './names.ts';
+import type { Token } from './token.ts';
 
 /** Where a request came from, for the audit log. */
 export interface Door {
@@ -22,11 +23,14 @@ export type Principal =
       readonly names: readonly Name[];
       readonly serial: string;
     }
+  /** Whoever knew the token's secret. `spent`: nothing new is issued for it. */
+  | { readonly kind: 'token'; readonly token: Token; readonly spent: boolean }
   | { readonly kind: 'system'; readonly name: string };
 
 /** The ids under which grants can know a principal, the most telling first: `mtls:clients:spiffe://example.test/ops/ann`. */
 export function principalIds(principal: Principal): string[] {
   if (principal.kind === 'system') return [`system:${principal.name}`];
+  if (principal.kind === 'token') return [`token:${principal.token.id}`];
   return principal.names.map(
     ({ kind, value }) => `mtls:${principal.issuer}:${kind === 'uri' ? value : `${kind}:${value}`}`,
   );

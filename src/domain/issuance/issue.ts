@@ -22,6 +22,7 @@ import { signatureAlgorithmFor } from '../../x509/signature.ts';
 import { type Ask, authorize, refusal } from '../identity/authorize.ts';
 import type { Name } from '../identity/names.ts';
 import { principalId, principalIds } from '../identity/principal.ts';
+import { grantsOf, tokenSpent } from '../identity/token.ts';
 import {
   issuanceDraft,
   issuedDetails,
@@ -76,6 +77,7 @@ async function run(ports: IssuancePorts, request: IssuanceRequest, progress: Pro
   const { ledger, clock, trustDomain } = ports;
   const { principal, renews } = request;
   ports.guard();
+  if (principal.kind === 'token' && principal.spent) throw tokenSpent(principal.token.id);
   const profile = findProfile(ports.profiles, request.profile);
   const issuer = findIssuer(ports.issuers, request.issuer ?? renews?.issuer, profile);
   progress.issuer = issuer.policy.name;
@@ -86,8 +88,12 @@ async function run(ports: IssuancePorts, request: IssuanceRequest, progress: Pro
   if (possession.publicKey !== undefined) checkKey(ports, profile, possession.publicKey);
   const names = resolveNames(
     possession,
-    renews?.names ?? request.names,
-    renews === undefined ? 'the request' : 'the certificate to renew',
+    renews?.names ?? request.names ?? (principal.kind === 'token' ? principal.token.names : undefined),
+    renews !== undefined
+      ? 'the certificate to renew'
+      : principal.kind === 'token'
+        ? 'the token'
+        : 'the request',
   );
   progress.names = names;
 
@@ -145,6 +151,7 @@ async function run(ports: IssuancePorts, request: IssuanceRequest, progress: Pro
   };
   const result = await ledger.record({
     certificate: record,
+    ...(principal.kind === 'token' && { token: { id: principal.token.id, at: now } }),
     ...(request.claim && { claim: { ...request.claim, principal: record.principal, claimedAt: now } }),
     audit: [
       issuanceDraft(
@@ -159,26 +166,31 @@ async function run(ports: IssuancePorts, request: IssuanceRequest, progress: Pro
 
   // 8 answer: the caller's, from here on
   if (result.kind === 'recorded') return { kind: 'issued', record, generation };
-  await auditDiscarded(ports, request, progress, generation.id, 'another request won the Idempotency-Key');
+  const spent = result.kind === 'spent';
+  const lost = spent ? 'others used up the token' : 'another request won the Idempotency-Key';
+  await auditDiscarded(ports, request, progress, generation.id, lost);
+  if (spent) throw tokenSpent(principalId(principal));
   return result;
 }
 
 /** Throws `profile_violation` or `not_granted`. */
 function decideRule(
-  { grants, trustDomain }: IssuancePorts,
+  ports: IssuancePorts,
   { principal, renews, ttl: asked }: IssuanceRequest,
   profile: Profile,
   issuer: string,
   names: readonly Name[],
 ): { readonly rule: string; readonly ttl: Duration } {
+  const { trustDomain } = ports;
+  const grants = grantsOf(principal, ports.grants());
   const verb = renews === undefined ? 'issue' : 'renew';
   const ask: Ask = { principalIds: principalIds(principal), verb, issuer, profile: profile.name, names };
   if (renews !== undefined) {
     const ttl = resolveTtl(profile, asked ?? Math.min(servedTtl(renews), profile.maxTtl));
-    const rule = selfRenewalRule(principal, renews, ttl) ?? authorize(grants(), { ...ask, ttl }, trustDomain);
+    const rule = selfRenewalRule(principal, renews, ttl) ?? authorize(grants, { ...ask, ttl }, trustDomain);
     return { rule, ttl };
   }
-  const { decision, ttl } = decideLifetime(grants(), ask, profile, asked, trustDomain);
+  const { decision, ttl } = decideLifetime(grants, ask, profile, asked, trustDomain);
   if (!decision.allowed) throw refusal(decision, ask);
   return { rule: decision.rule, ttl };
 }

@@ -48,13 +48,19 @@ export interface IdempotencyClaim {
 export interface Recording {
   readonly certificate?: CertificateRecord;
   readonly claim?: IdempotencyClaim;
+  /** A use of this enrolment token is claimed. */
+  readonly token?: { readonly id: string; readonly at: Instant };
   readonly audit: readonly AuditDraft[];
 }
 
-/** `claimed`: another request won the Idempotency-Key, nothing of this one was recorded. */
+/**
+ * `claimed`: another request won the Idempotency-Key; `spent`: others used up the token. Nothing of this one was
+ * recorded.
+ */
 export type RecordingResult =
   | { readonly kind: 'recorded' }
-  | { readonly kind: 'claimed'; readonly serial: string; readonly requestHash: string };
+  | { readonly kind: 'claimed'; readonly serial: string; readonly requestHash: string }
+  | { readonly kind: 'spent' };
 
 /**
  * The log of record. A resolved promise means that everything of the recording is durable, together; a rejected one

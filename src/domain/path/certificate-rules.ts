@@ -176,7 +176,6 @@ const namesAreProper: Check = ({ decoded: { subjectAltName = [] } }) => {
       const fault = dnsNameFault(name.value);
       if (fault !== undefined) return `the dNSName ${JSON.stringify(name.value.slice(0, 80))}: ${fault}`;
     }
-    // eslint-disable-next-line no-control-regex
     if ((name.kind === 'uri' || name.kind === 'email') && !/^[\x20-\x7e]+$/.test(name.value))
       return `the ${name.kind} ${JSON.stringify(name.value.slice(0, 80))} has characters beyond printable ASCII`;
     if (name.kind === 'other' && name.value.length === 0)

@@ -5,6 +5,9 @@ import { ROUTES, type Operation } from '../../api/routes.ts';
 import { authenticateCertificate } from '../../domain/identity/authenticate.ts';
 import { authorizeEverywhere } from '../../domain/identity/authorize.ts';
 import { type Door, type Principal, principalId } from '../../domain/identity/principal.ts';
+import { authenticateToken } from '../../domain/identity/token.ts';
+import { parseTokenString } from '../../domain/identity/token-string.ts';
+import { sha256 } from '../../x509/bytes.ts';
 import { peerOf, presentedCertificate } from '../peer.ts';
 import type { AdminPorts } from './ports.ts';
 
@@ -16,14 +19,16 @@ export async function admit(
   door: Door,
 ): Promise<Principal> {
   const principal = authenticate(ports, request, door);
-  const peer = peerOf(request.socket);
-  if (!peer.loggedIn) {
+  const { logins } = peerOf(request.socket);
+  const id = principalId(principal);
+  if (!logins.has(id)) {
     await ports.record([
       draft(ports, 'login', 'allowed', principal, door, {
         serial: principal.kind === 'mtls' ? principal.serial : null,
       }),
     ]);
-    peer.loggedIn = true;
+    // a connection that changes its credential with every request is recorded every time
+    if (logins.size < 10) logins.add(id);
   }
   const { rule } = ROUTES[operation];
   if (rule === 'authenticated') return principal;
@@ -51,11 +56,14 @@ export async function admit(
 /** Throws `unauthenticated` or `credential_rejected`; both are counted, not recorded one by one. */
 function authenticate(ports: AdminPorts, request: IncomingMessage, door: Door): Principal {
   try {
+    const bearer = request.headers.authorization;
+    // a credential that was spelled out goes before the one of the connection
+    if (bearer !== undefined) return authenticateBearer(ports, bearer);
     const presented = presentedCertificate(request.socket);
     if (presented === undefined)
       throw new ChanceryError('unauthenticated', {
         message: 'no client certificate was presented',
-        rule: 'callers of /api/v1 log in with a client certificate (mTLS)',
+        rule: 'callers of /api/v1 log in with a client certificate (mTLS) or a token (Authorization: Bearer)',
         fix: 'Use `chancery … --data DIR`, or send a certificate and its chain with the connection.',
       });
     const record = ports.issuance.ledger.findCertificate(presented.serial);
@@ -66,6 +74,19 @@ function authenticate(ports: AdminPorts, request: IncomingMessage, door: Door): 
   }
 }
 
+/** Throws `credential_rejected`, in the same words for an unknown and a wrong secret. */
+function authenticateBearer(ports: AdminPorts, header: string): Principal {
+  const credential = /^Bearer ([^ ]{1,4096})$/i.exec(header)?.[1];
+  if (credential?.startsWith('chy_') !== true)
+    throw new ChanceryError('credential_rejected', {
+      message: 'the Authorization header holds no credential that is known here',
+      rule: 'Authorization: Bearer chy_…',
+      fix: 'Send the token unchanged.',
+    });
+  const { secret } = parseTokenString(credential);
+  return authenticateToken(ports.tokens.findBySecret(sha256(secret)), ports.clock.now());
+}
+
 export const draft = (
   ports: Pick<AdminPorts, 'clock'>,
   event:
@@ -74,7 +95,9 @@ export const draft = (
     | 'grant.created'
     | 'grant.deleted'
     | 'private-key.released'
-    | 'audit.exported',
+    | 'audit.exported'
+    | 'token.created'
+    | 'token.revoked',
   outcome: 'allowed' | 'refused',
   principal: Principal,
   door: Door,

@@ -5,6 +5,7 @@ import type { AuditHead } from '../../domain/audit/head.ts';
 import type { AuditLog } from '../../domain/audit/ports.ts';
 import type { LoginRules } from '../../domain/identity/authenticate.ts';
 import type { GrantBook } from '../../domain/identity/grant-book.ts';
+import type { TokenStore } from '../../domain/identity/ports.ts';
 import type { TrustDomain } from '../../domain/identity/spiffe-id.ts';
 import type { IssuancePorts } from '../../domain/issuance/issue.ts';
 import type { Generation, IssuerPolicy, Root } from '../../domain/issuance/issuer.ts';
@@ -29,6 +30,9 @@ export interface AdminPorts {
   readonly inventory: Inventory;
   readonly authority: AuthorityView;
   readonly grants: GrantBook;
+  readonly tokens: TokenStore;
+  /** What a token tells its holder: where to go, and which root to expect there. */
+  readonly enrolment: () => { readonly url: string; readonly root: string };
   readonly loginRules: LoginRules;
   readonly audit: AuditLog;
   /** Signs the end of the log now and keeps the head; `undefined` for a log without entries. */

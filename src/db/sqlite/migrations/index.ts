@@ -1,5 +1,6 @@
 /** Every schema there ever was, in order. A migration that was released never changes; what is wrong gets a new one. */
 import * as initial from './0001-initial.ts';
+import * as tokens from './0002-tokens.ts';
 
 export interface Migration {
   /** From 1, without gaps: the `user_version` after it. */
@@ -8,4 +9,7 @@ export interface Migration {
   readonly sql: string;
 }
 
-export const MIGRATIONS: readonly Migration[] = [{ number: 1, name: 'initial', sql: initial.sql }];
+export const MIGRATIONS: readonly Migration[] = [
+  { number: 1, name: 'initial', sql: initial.sql },
+  { number: 2, name: 'tokens', sql: tokens.sql },
+];

@@ -88,6 +88,11 @@ const CA: readonly Lint[] = [
   ),
 ];
 
+/** Every rule in its order, for the reference. */
+export const LINTS: readonly Lint[] = [
+  ...new Map([...LEAF_HERE, ...CA].map((one) => [one.lint, one])).values(),
+];
+
 export interface Finding {
   readonly lint: string;
   readonly source: string;

@@ -4,7 +4,8 @@ import { ChanceryError } from '../../../base/errors.ts';
 import { formatDuration, formatInstant } from '../../../base/clock.ts';
 import { authorizeEverywhere, authorizeGranting } from '../../../domain/identity/authorize.ts';
 import type { BookedGrant } from '../../../domain/identity/grant-book.ts';
-import type { GrantSpec } from '../../../domain/identity/grant.ts';
+import type { Grant, GrantSpec } from '../../../domain/identity/grant.ts';
+import { grantsOf } from '../../../domain/identity/token.ts';
 import { parseNames, toNameLists } from '../../../domain/identity/names.ts';
 import { principalId, principalIds } from '../../../domain/identity/principal.ts';
 import { decideLifetime } from '../../../domain/issuance/lifetime.ts';
@@ -13,6 +14,7 @@ import { findIssuer, findProfile } from '../../../domain/issuance/selection.ts';
 import type { Exchange, Reply } from '../exchange.ts';
 import { draft } from '../gate.ts';
 import type { AdminPorts } from '../ports.ts';
+import { recordingRefusal } from '../recording-refusal.ts';
 import { parseTtl } from './issuing.ts';
 
 export const grantOperations = (ports: AdminPorts) => {
@@ -25,10 +27,11 @@ export const grantOperations = (ports: AdminPorts) => {
       body: renderGrant(grants.find(params.name)),
     }),
 
-    createGrant: async ({ body, principal, door }: Exchange<GrantRequest>): Promise<Reply> => {
+    createGrant: async (exchange: Exchange<GrantRequest>): Promise<Reply> => {
+      const { body, principal, door } = exchange;
       const spec = body as GrantSpec & { readonly name: string };
       const grant = grants.parse(spec);
-      const rule = await recordingRefusal(principal, door, 'createGrant', () =>
+      const rule = await recordingRefusal(ports, exchange, () =>
         authorizeGranting(grants.all(), principal, grant, trustDomain),
       );
       const stored = { name: grant.name, spec, createdBy: principalId(principal), createdAt: clock.now() };
@@ -42,14 +45,11 @@ export const grantOperations = (ports: AdminPorts) => {
       return { body: renderGrant(grants.find(grant.name)) };
     },
 
-    deleteGrant: async ({
-      params,
-      principal,
-      door,
-    }: Exchange<unknown, unknown, { name: string }>): Promise<Reply> => {
+    deleteGrant: async (exchange: Exchange<unknown, unknown, { name: string }>): Promise<Reply> => {
+      const { params, principal, door } = exchange;
       const { grant } = grants.find(params.name);
       // who could not have made it cannot take it away
-      const rule = await recordingRefusal(principal, door, 'deleteGrant', () =>
+      const rule = await recordingRefusal(ports, exchange, () =>
         authorizeGranting(grants.all(), principal, grant, trustDomain),
       );
       await grants.remove(grant.name, [
@@ -58,23 +58,25 @@ export const grantOperations = (ports: AdminPorts) => {
       return { empty: true };
     },
 
-    explainGrant: async ({ body, principal, door }: Exchange<ExplainRequest>): Promise<Reply> => {
+    explainGrant: async (exchange: Exchange<ExplainRequest>): Promise<Reply> => {
+      const { body, principal } = exchange;
       const own = principalIds(principal);
       if (body.principal !== undefined && !own.includes(body.principal))
-        await recordingRefusal(principal, door, 'explainGrant', () =>
+        await recordingRefusal(ports, exchange, () =>
           authorizeEverywhere(grants.all(), principal, 'admin', trustDomain),
         );
-      return { body: explain(body, body.principal === undefined ? own : [body.principal]) };
+      const ids = body.principal === undefined ? own : [body.principal];
+      return { body: explain(body, ids, ids === own ? grantsOf(principal, grants.all()) : grants.all()) };
     },
   };
 
-  function explain(request: ExplainRequest, ids: readonly string[]): Explanation {
+  function explain(request: ExplainRequest, ids: readonly string[], deciding: readonly Grant[]): Explanation {
     const profile = findProfile(issuance.profiles, request.profile);
     const names = parseNames(request.names as Parameters<typeof parseNames>[0]);
     checkNames(profile, names, trustDomain);
     const issuer = findIssuer(issuance.issuers, request.issuer, profile).policy.name;
     const ask = { principalIds: ids, verb: request.verb, issuer, profile: profile.name, names };
-    const { decision, ttl } = decideLifetime(grants.all(), ask, profile, parseTtl(request.ttl), trustDomain);
+    const { decision, ttl } = decideLifetime(deciding, ask, profile, parseTtl(request.ttl), trustDomain);
     return {
       allowed: decision.allowed,
       rule: decision.rule,
@@ -90,27 +92,6 @@ export const grantOperations = (ports: AdminPorts) => {
         ttl: formatDuration(ttl),
       },
     };
-  }
-
-  async function recordingRefusal(
-    principal: Exchange['principal'],
-    door: Exchange['door'],
-    operation: string,
-    decideRule: () => string,
-  ): Promise<string> {
-    try {
-      return decideRule();
-    } catch (error) {
-      if (error instanceof ChanceryError)
-        await ports.record([
-          draft(ports, 'request.refused', 'refused', principal, door, {
-            operation,
-            code: error.code,
-            reason: error.message,
-          }),
-        ]);
-      throw error;
-    }
   }
 };
 

@@ -9,6 +9,7 @@ import { authorityOperations } from './authority.ts';
 import { grantOperations } from './grants.ts';
 import { inventoryOperations } from './inventory.ts';
 import { issuingOperations } from './issuing.ts';
+import { tokenOperations } from './tokens.ts';
 
 export type Handlers = { readonly [O in Operation]: Handler };
 
@@ -17,6 +18,7 @@ export const HANDLERS = (ports: AdminPorts): Handlers => ({
   ...inventoryOperations(ports),
   ...authorityOperations(ports),
   ...grantOperations(ports),
+  ...tokenOperations(ports),
   ...auditOperations(ports),
   showServer: ({ principal }: Exchange): Reply => {
     const now = ports.clock.now();
