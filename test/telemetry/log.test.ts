@@ -47,7 +47,7 @@ describe('the log', () => {
       name: 'a\nb',
     });
     expect(lines.join('').match(/\n/g)).toHaveLength(1);
-    // eslint-disable-next-line no-control-regex
+    // eslint-disable-next-line no-control-regex -- control characters are what is looked for
     expect(lines.join('').trimEnd()).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u2028\u202e]/);
     expect(JSON.parse(lines[0] ?? '')).toMatchObject({
       level: 'info',
