@@ -1,6 +1,6 @@
 // How a peer (somebody else's program that a test runs against) comes to this machine: apt, pip or the Go proxy.
 // What is not a Debian package lives in one folder of the user's cache, outside of the repository.
-import { existsSync } from 'node:fs';
+import { existsSync, globSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { run } from './checks.mjs';
@@ -69,3 +69,6 @@ export async function pip(...packages) {
     9 * MINUTE,
   );
 }
+
+/** Where `pip` put a package, `undefined` before it did. */
+export const pythonPackage = (name) => globSync(join(PYTHON, 'lib/python3*/site-packages', name))[0];
