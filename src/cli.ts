@@ -5,8 +5,10 @@ let serving = false;
 
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    if (!serving) process.exit(); // nobody reads any more, e.g. `| head`; a server goes on
+    if (serving) return; // a server goes on when nobody reads what it says
+    if (error.code === 'EPIPE') process.exit(); // the reader has enough, e.g. `| head`
+    if (stream === process.stdout) process.stderr.write(`error: cannot write to stdout: ${error.message}\n`);
+    process.exit(1);
   });
 
 process.exitCode = await runCommandLine(process.argv.slice(2), {

@@ -38,6 +38,7 @@ export function addAudit(program: Command, wiring: Wiring): void {
   asking(
     audit
       .command('head')
-      .description('Sign a head of the log now. Keep it elsewhere: it shows when the end was cut off.'),
+      .description('Sign a head of the log now. Keep it elsewhere: it shows when the end was cut off.')
+      .option('--out <file>', 'write it to a file as well, as audit verify takes it'),
   ).action(run(wiring, async () => (await import('./audit/head.ts')).signHead));
 }

@@ -31,7 +31,8 @@ function toFailure(error: unknown): Failure {
     return {
       exit: ERRORS[error.code].exit,
       lines: [
-        ['error', message],
+        // what follows the first line of several faults is in the fields
+        ['error', errors.length > 1 ? message.split('\n', 1)[0] : message],
         ...fields(errors, message),
         ['rule', rule],
         ['fix', fix],
@@ -72,7 +73,8 @@ const fields = (
   errors: readonly { readonly field: string; readonly message: string }[],
   message: string,
 ): (readonly [string, string])[] =>
-  errors.length === 1 && message.includes(errors[0]?.message ?? '')
+  errors.length === 1 &&
+  errors.some((only) => message.includes(only.message) || message.startsWith(`${only.field}: `))
     ? []
     : errors.map((error) => ['field', `${error.field}: ${error.message}`] as const);
 

@@ -5,7 +5,7 @@ import { dirname, join, basename } from 'node:path';
 import { ChanceryError } from '../base/errors.ts';
 
 const CAUSES: Readonly<Record<string, readonly [cause: string, fix: string]>> = {
-  ENOENT: ['there is no such file', 'Check the path.'],
+  ENOENT: ['there is no such file or folder', 'Check the path.'],
   EACCES: ['permission is denied', 'Run it as the user that the file belongs to.'],
   EPERM: ['permission is denied', 'Run it as the user that the file belongs to.'],
   EISDIR: ['it is a folder', 'Name a file.'],

@@ -1,5 +1,5 @@
 /** The tree of commands. Only the noun that was typed is loaded: `chancery` answers while Node still warms up. */
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { ChanceryError } from '../base/errors.ts';
 import type { Outcome, Wiring } from './command.ts';
 import { report } from './errors.ts';
@@ -26,22 +26,28 @@ export async function runCommandLine(args: readonly string[], session: Session):
 }
 
 function rootCommand({ terminal }: Session): Command {
-  return new Command('chancery')
-    .description('An internal certificate authority: identities for workloads, hosts and people.')
-    .helpCommand(false)
-    .enablePositionalOptions()
-    .exitOverride()
-    .configureHelp({ showGlobalOptions: false, helpWidth: 100, minWidthToWrap: 60 })
-    .configureOutput({
-      writeOut: (text) => void terminal.stdout.write(text),
-      writeErr: (text) => void terminal.stderr.write(text),
-      outputError: () => undefined, // report() says it
-      getOutHasColors: () => false,
-      getErrHasColors: () => false,
-    })
-    .version(packageVersion(), '-V, --version', 'print the version')
-    .helpOption('-h, --help', 'show help')
-    .addHelpText('after', '\n`chancery <noun> --help` and `chancery <noun> <verb> --help` say more.');
+  return (
+    new Command('chancery')
+      .description('An internal certificate authority: identities for workloads, hosts and people.')
+      .helpCommand(false)
+      .enablePositionalOptions()
+      .exitOverride()
+      .configureHelp({ showGlobalOptions: false, helpWidth: 100, minWidthToWrap: 60 })
+      .configureOutput({
+        writeOut: (text) => void terminal.stdout.write(text),
+        writeErr: (text) => void terminal.stderr.write(text),
+        outputError: () => undefined, // report() says it
+        getOutHasColors: () => false,
+        getErrHasColors: () => false,
+      })
+      .version(packageVersion(), '-V, --version', 'print the version')
+      // before the noun they work as well
+      .addOption(new Option('--data <dir>').hideHelp())
+      .addOption(new Option('--server <url>').hideHelp())
+      .addOption(new Option('--context <name>').hideHelp())
+      .helpOption('-h, --help', 'show help')
+      .addHelpText('after', '\n`chancery <noun> --help` and `chancery <noun> <verb> --help` say more.')
+  );
 }
 
 async function addNouns(program: Command, line: readonly string[], wiring: Wiring): Promise<void> {

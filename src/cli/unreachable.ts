@@ -74,12 +74,8 @@ function handshakeFailure(code: string, cause: unknown): string | undefined {
     : `the TLS handshake failed (${reason.trim()})`;
 }
 
-function codeOf(cause: unknown): string {
-  // several addresses were tried: the failures are inside
-  const inner = cause instanceof AggregateError ? (cause.errors as unknown[])[0] : undefined;
-  for (const error of [cause, inner]) {
-    const { code } = (error ?? {}) as { code?: unknown };
-    if (typeof code === 'string') return code;
-  }
-  return '';
-}
+/** Where several addresses were tried, Node gives the code of the first failure. */
+const codeOf = (cause: unknown): string => {
+  const { code } = (cause ?? {}) as { readonly code?: unknown };
+  return typeof code === 'string' ? code : '';
+};

@@ -173,6 +173,11 @@ describe('contract lines', () => {
       exit: 0,
       stderr: '',
     });
+    expect((await chancery('audit head --data D --out head.json')).exit).toBe(0);
+    const old = await chancery('audit verify audit.jsonl --key D/audit.pub --head head.json');
+    expect([old.exit, old.stdout]).toEqual([3, expect.stringContaining('broken')]);
+    writeFileSync(join(folder, 'audit.jsonl'), (await chancery('audit export --data D')).stdout);
+    expect((await chancery('audit verify audit.jsonl --key D/audit.pub --head head.json')).exit).toBe(0);
     writeFileSync(join(folder, 'audit.jsonl'), stdout.replace('"allowed"', '"refused"'));
     expect((await chancery('audit verify audit.jsonl --key D/audit.pub')).exit).toBe(3);
   });

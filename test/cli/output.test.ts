@@ -72,6 +72,15 @@ describe('output modes', () => {
   });
 });
 
+test.each([
+  ['after the verb', ['ca', 'list', '--data', 'D']],
+  ['before the noun', ['--data', 'D', 'ca', 'list']],
+  ['with an equals sign', ['ca', 'list', '--data=D']],
+])('the data folder can be named %s', async (_, args) => {
+  const line = args.map((word) => word.replace('D', data));
+  expect(await chancery([...line, '-o', 'name'])).toEqual({ exit: 0, stdout: 'internal\n', stderr: '' });
+});
+
 describe('colour', () => {
   test.each([
     ['on a terminal', { terminal: true }, true],

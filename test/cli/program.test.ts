@@ -1,6 +1,6 @@
 /** The command as a process: what a shell, a pipe and a missing terminal make of it. */
 import { spawn } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { NOUNS } from '../../src/cli/nouns.ts';
@@ -125,6 +125,12 @@ describe('as a process', () => {
     const { stdout, stderr } = await shell(`$chancery audit export --data ${data} | head -n 1`);
     expect([stdout, stderr]).toEqual([`${line}\n`, '']);
   });
+});
+
+test.skipIf(!existsSync('/dev/full'))('a full disk behind stdout is told, exit 1', async () => {
+  const { exit, stderr } = await shell('$chancery --help > /dev/full');
+  expect(exit).toBe(1);
+  expect(stderr).toMatch(/^error: cannot write to stdout: .*ENOSPC/);
 });
 
 describe('what is loaded', () => {

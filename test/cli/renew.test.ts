@@ -30,6 +30,18 @@ beforeEach(() => {
 const leafOf = (path: string): X509Certificate => new X509Certificate(readFileSync(path));
 const serialOf = (path: string): string => leafOf(path).serialNumber.toLowerCase();
 
+test('a pair that is just being replaced is read again', async () => {
+  server.on('GET /api/v1/roots', { status: 200, body: { roots: [] } });
+  const data = await server.dataFolder(temporaryFolder());
+  const path = join(data, 'admin/key.pem');
+  const right = readFileSync(path);
+  const other = await keyOf('ecdsa-p256', 'stranger');
+  writeFileSync(path, encodePem('PRIVATE KEY', exportPkcs8(other.privateKey)));
+  const call = chancery(['ca', 'list', '--data', data]);
+  setTimeout(() => writeFileSync(path, right), 50);
+  expect((await call).exit).toBe(0);
+});
+
 describe('cert renew', () => {
   async function pair(
     algorithm: KeyAlgorithm = 'ecdsa-p256',
