@@ -21,7 +21,8 @@ function timeOf(read: () => unknown): number {
 }
 
 function check({ read }: FuzzTarget, input: unknown): void {
-  expect(timeOf(() => read(input as never))).toBeLessThan(STALL);
+  const time = timeOf(() => read(input as never));
+  if (time > STALL) throw new Error(`it took ${time} ms`);
 }
 
 /** Defines one test per reader: `runs` inputs, no error but ours, no stall, nothing new on any prototype. */

@@ -37,6 +37,10 @@ describe('lengths', () => {
     ['nothing', ''],
   ])('%s is refused', (_what, hex) => refused(() => next(bytes(hex))));
 
+  it('an indefinite length is called by its name', () => {
+    expect(refusalOf(() => next(bytes('30 80 00 00'))).message).toContain('indefinite');
+  });
+
   it('trailing octets are refused', () => refused(() => der.DerReader.sequence(bytes('30 00 00'), 'it')));
 });
 

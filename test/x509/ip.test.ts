@@ -56,6 +56,13 @@ describe('addresses', () => {
     );
   });
 
+  it('RFC 4291 2.2 (3): dotted octets stand only at the end', () => {
+    expect(formatIp(parseIp('::ffff:192.0.2.1') ?? Buffer.alloc(4))).toBe('::ffff:c000:201');
+    expect(formatIp(parseIp('1:2:3:4:5:6:7.8.9.10') ?? Buffer.alloc(4))).toBe('1:2:3:4:5:6:708:90a');
+    for (const text of ['1.2.3.4::', '1.2.3.4::1', '::1.2.3.4:1', '1:2:3:4:5:6:7:1.2.3.4', '::1.2.3'])
+      expect(parseIp(text)).toBeUndefined();
+  });
+
   it('RFC 5952: the longest run of zeros, the first of equals, never a single one', () => {
     for (const [text, canonical] of [
       ['2001:db8:0:0:1:0:0:1', '2001:db8::1:0:0:1'],
