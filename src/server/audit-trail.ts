@@ -58,7 +58,16 @@ export class AuditTrail {
     const { sinks, store } = this.#options;
     if (sinks.length === 0) return;
     const upTo = store.audit.last()?.sequence ?? 0;
-    for (const sink of sinks) sink.ship(upTo);
+    // one that refuses does not keep the others from their copy
+    const failures = sinks.flatMap((sink) => {
+      try {
+        sink.ship(upTo);
+        return [];
+      } catch (error) {
+        return [error];
+      }
+    });
+    if (failures.length > 0) throw failures[0];
   }
 
   refusedAnonymous(error: ChanceryError, address: string | undefined): void {

@@ -1,7 +1,7 @@
 /** How contract suites get a store: every backend of the ports of record is one of these. */
 import type { Instant } from '../../src/base/clock.ts';
 import type { AuditLog } from '../../src/domain/audit/ports.ts';
-import type { GrantStore } from '../../src/domain/identity/ports.ts';
+import type { GrantStore, TokenStore } from '../../src/domain/identity/ports.ts';
 import type { AuthorityStore, Inventory, Ledger } from '../../src/domain/issuance/ports.ts';
 
 export interface TestStore {
@@ -10,6 +10,7 @@ export interface TestStore {
   readonly authorities: AuthorityStore;
   readonly audit: AuditLog;
   readonly grants: GrantStore;
+  readonly tokens: TokenStore;
   latestAuditTime(): Instant;
   pruneClaims(before: Instant): Promise<number>;
   /** What revocation will do. */

@@ -1,6 +1,7 @@
 import { auditLogContract } from '../contract/audit-log.ts';
 import { authorityStoreContract } from '../contract/authority-store.ts';
 import { grantStoreContract } from '../contract/grant-store.ts';
+import { tokenStoreContract } from '../contract/token-store.ts';
 import { inventoryContract } from '../contract/inventory.ts';
 import { ledgerContract } from '../contract/ledger.ts';
 import type { StoreBackend } from '../contract/store-backend.ts';
@@ -17,5 +18,6 @@ for (const backend of BACKENDS) {
   inventoryContract(backend);
   auditLogContract(backend);
   grantStoreContract(backend);
+  tokenStoreContract(backend);
   authorityStoreContract(backend);
 }

@@ -5,7 +5,9 @@ import { type ChainEnd, EMPTY_CHAIN, link } from '../../src/domain/audit/chain.t
 import type { AuditDraft, AuditEntry } from '../../src/domain/audit/entry.ts';
 import type { AuditHead } from '../../src/domain/audit/head.ts';
 import type { AuditLog } from '../../src/domain/audit/ports.ts';
-import type { GrantStore, StoredGrant } from '../../src/domain/identity/ports.ts';
+import type { GrantStore, StoredGrant, TokenStore } from '../../src/domain/identity/ports.ts';
+import { type StoredToken, tokenState } from '../../src/domain/identity/token.ts';
+import { toHex } from '../../src/x509/bytes.ts';
 import type { GenerationFacts } from '../../src/domain/issuance/issuer.ts';
 import {
   type AuthorityStore,
@@ -30,6 +32,8 @@ export class MemoryStore {
   readonly #roots: RootFacts[] = [];
   readonly #generations: GenerationFacts[] = [];
   readonly #grants = new Map<string, StoredGrant>();
+  readonly #tokens = new Map<string, StoredToken>();
+  readonly #secrets = new Map<string, string>();
   readonly #blocked = new Set<string>();
   #end: ChainEnd = EMPTY_CHAIN;
   #latest: Instant = 0;
@@ -37,12 +41,15 @@ export class MemoryStore {
   failWith: ChanceryError | undefined;
 
   readonly ledger: Ledger = {
-    record: ({ certificate, claim, audit }) =>
+    record: ({ certificate, claim, token, audit }) =>
       this.#write(() => {
         const holder = claim && this.ledger.findClaim(claim.principal, claim.key);
         if (holder !== undefined) return { kind: 'claimed', ...holder };
         if (claim !== undefined && certificate === undefined)
           throw new ChanceryError('internal', 'an Idempotency-Key was claimed for no certificate');
+        const stored = token && this.#tokens.get(token.id);
+        if (token !== undefined && (stored === undefined || tokenState(stored, token.at) !== 'usable'))
+          return { kind: 'spent' };
         if (certificate !== undefined) {
           const { serial, fingerprint } = certificate;
           if (this.certificates.some((other) => other.serial === serial || other.fingerprint === fingerprint))
@@ -50,6 +57,7 @@ export class MemoryStore {
           this.certificates.push({ ...certificate, revokedAt: null, revocationReason: null });
           if (claim !== undefined) this.#claims.push({ ...claim, serial });
         }
+        if (stored !== undefined) this.#tokens.set(stored.id, { ...stored, used: stored.used + 1 });
         this.#append(audit);
         return { kind: 'recorded' };
       }),
@@ -143,6 +151,31 @@ export class MemoryStore {
       this.#write(() => {
         if (!this.#grants.delete(name)) throw new ChanceryError('not_found', name);
         this.#append(audit);
+      }),
+  };
+
+  readonly tokens: TokenStore = {
+    add: (token, secretHash, audit) =>
+      this.#write(() => {
+        this.#tokens.set(token.id, { ...token, used: 0, revokedAt: null });
+        this.#secrets.set(toHex(secretHash), token.id);
+        this.#append(audit);
+      }),
+    findBySecret: (secretHash) => this.#tokens.get(this.#secrets.get(toHex(secretHash)) ?? ''),
+    find: (id) => this.#tokens.get(id),
+    list: (limit) => [...this.#tokens.values()].sort((a, b) => b.createdAt - a.createdAt).slice(0, limit),
+    revoke: (id, at, audit) =>
+      this.#write(() => {
+        const token = this.#tokens.get(id);
+        if (token === undefined) throw new ChanceryError('not_found', id);
+        this.#tokens.set(id, { ...token, revokedAt: token.revokedAt ?? at });
+        this.#append(audit);
+      }),
+    prune: (before) =>
+      this.#write(() => {
+        const old = [...this.#tokens.values()].filter(({ expiresAt }) => expiresAt < before);
+        for (const { id } of old) this.#tokens.delete(id);
+        return old.length;
       }),
   };
 

@@ -22,7 +22,8 @@ import { signatureAlgorithmFor } from '../../x509/signature.ts';
 import { type Ask, authorize, refusal } from '../identity/authorize.ts';
 import type { Name } from '../identity/names.ts';
 import { principalId, principalIds } from '../identity/principal.ts';
-import { grantsOf, tokenSpent } from '../identity/token.ts';
+import { grantsOf } from '../identity/token-login.ts';
+import { tokenSpent } from '../identity/token.ts';
 import {
   issuanceDraft,
   issuedDetails,

@@ -5,7 +5,7 @@ import { ROUTES, type Operation } from '../../api/routes.ts';
 import { authenticateCertificate } from '../../domain/identity/authenticate.ts';
 import { authorizeEverywhere } from '../../domain/identity/authorize.ts';
 import { type Door, type Principal, principalId } from '../../domain/identity/principal.ts';
-import { authenticateToken } from '../../domain/identity/token.ts';
+import { authenticateToken } from '../../domain/identity/token-login.ts';
 import { parseTokenString } from '../../domain/identity/token-string.ts';
 import { sha256 } from '../../x509/bytes.ts';
 import { peerOf, presentedCertificate } from '../peer.ts';

@@ -5,7 +5,7 @@ import { formatDuration, formatInstant } from '../../../base/clock.ts';
 import { authorizeEverywhere, authorizeGranting } from '../../../domain/identity/authorize.ts';
 import type { BookedGrant } from '../../../domain/identity/grant-book.ts';
 import type { Grant, GrantSpec } from '../../../domain/identity/grant.ts';
-import { grantsOf } from '../../../domain/identity/token.ts';
+import { grantsOf } from '../../../domain/identity/token-login.ts';
 import { parseNames, toNameLists } from '../../../domain/identity/names.ts';
 import { principalId, principalIds } from '../../../domain/identity/principal.ts';
 import { decideLifetime } from '../../../domain/issuance/lifetime.ts';
