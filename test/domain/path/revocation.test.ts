@@ -165,6 +165,13 @@ describe('a CRL that', () => {
     );
   });
 
+  test('is a delta of another scope changes nothing', () => {
+    const base = makeCrl(issuer, { number: 5, revoked: [{ serial: leaf.serial }] });
+    const removed = [{ serial: leaf.serial, extensions: [reason(8)] }];
+    const delta = makeCrl(issuer, { number: 6, extensions: [deltaOf(5), scope(flag(1))], revoked: removed });
+    expect(codeOf(judge([base, delta]))).toBe('revoked');
+  });
+
   test('cannot be read is an error, not an answer', () => {
     expect(() => judge([Buffer.from('3000', 'hex')])).toThrowError(
       expect.objectContaining({ code: 'malformed_der' }),
@@ -208,5 +215,12 @@ describe('a CRL is signed', () => {
     expect(codeOf(judge([crl], { untrusted: [issuer.der, impostor.der, elsewhere.der] }))).toBe(
       'crl_unusable',
     );
+  });
+
+  test('never by somebody who only says that the same CA named them', async () => {
+    const elsewhere = await makeCa('elsewhere');
+    const impostor = await makeCa('issuer', elsewhere, { keyOwner: 'impostor', issuer: root.name });
+    const crl = makeCrl(issuer, { signer: impostor.pair });
+    expect(codeOf(judge([crl], { untrusted: [issuer.der, impostor.der] }))).toBe('crl_unusable');
   });
 });
