@@ -1,5 +1,6 @@
 /** `chancery dev`: an authority, its server, and two sample services that call each other over mTLS while you watch. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { mkdir } from 'node:fs/promises';
@@ -36,8 +37,8 @@ export async function startSamples(config: Configuration, events: SampleEvents):
   const folder = join(config.data, 'dev');
   await mkdir(folder, { recursive: true });
   const [first, second] = SAMPLES;
-  const ports: Record<Sample, number> = { [first]: await freePort(), [second]: await freePort() };
   await Promise.all(SAMPLES.map((name) => issueFor(config, name, join(folder, name))));
+  const ports: Record<Sample, number> = { [first]: await freePort(), [second]: await freePort() };
   let rotated = false;
   const children = SAMPLES.map((name) => {
     const peer = name === first ? second : first;
@@ -115,16 +116,17 @@ function describe(name: Sample, peer: Sample, event: Record<string, string | num
   }
 }
 
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() =>
-        typeof address === 'object' && address !== null
-          ? resolve(address.port)
-          : reject(new Error('no port')),
-      );
-    });
+/** Below the ports that Linux gives to outgoing connections (32768 and up): none of them takes it meanwhile. */
+async function freePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(20_000, 32_000);
+    if (await isFree(port)) return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer().once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
 }

@@ -1,12 +1,16 @@
 /** Every command of the pages runs, in order, and does what the page shows below it. */
-import { rmSync } from 'node:fs';
+import { readdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { consoleCommands, fences, pages, readPage } from './pages.ts';
+import { consoleCommands, fences, pages, readPage, tableRows } from './pages.ts';
 import { isRun, needsPeers, runPage, type SharedServer, startShared } from './run-page.ts';
 import { missingLine } from './shell.ts';
 
 /** Fences that hold no commands. */
 const OTHER_LANGUAGES = ['text', 'yaml', 'js', 'ts', 'json', 'ini'];
+
+/** Milliseconds for a page on a slow machine. */
+const PATIENCE = 120_000;
 
 const withCommands = pages().filter((path) => fences(readPage(path)).some(isRun));
 
@@ -21,7 +25,23 @@ describe('commands of the documentation', () => {
     expect(code).toBe(0);
   });
 
-  it.each(withCommands.filter((path) => !needsPeers(path)))('%s', (path) => runPage(path, shared));
+  it.concurrent.each(withCommands.filter((path) => !needsPeers(path)))(
+    '%s',
+    (path) => runPage(path, shared),
+    PATIENCE,
+  );
+
+  it('docs/reference/files.md has every file of the data folder, with its mode', () => {
+    const shown = tableRows('docs/reference/files.md', 'The data folder').map(([path, mode]) => [path, mode]);
+    const found = readdirSync(shared.data, { recursive: true, encoding: 'utf8' })
+      .filter((path) => !path.startsWith('dev/'))
+      .map((path) => [path, statSync(join(shared.data, path))] as const)
+      .map(([path, stats]) => [
+        stats.isDirectory() ? `${path}/` : path,
+        (stats.mode & 0o7777).toString(8).padStart(4, '0'),
+      ]);
+    expect(shown.slice(1).sort()).toEqual(found.sort());
+  });
 });
 
 describe('the runner', () => {

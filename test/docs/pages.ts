@@ -91,6 +91,16 @@ export const anchors = (path: string): string[] =>
       .replaceAll(' ', '-'),
   );
 
-/** First cells of the rows of every table of a page that are one code word: `` | `word` | … ``. */
-export const tableWords = (path: string): string[] =>
-  [...readPage(path).matchAll(/^\| `([^`]+)` +\|/gm)].map(([, word = '']) => word);
+/**
+ * Rows of the tables of a page (or of its section under a heading) whose first cell is a code word; that one comes
+ * without its backticks.
+ */
+export function tableRows(path: string, heading?: string): string[][] {
+  const text = readPage(path);
+  const section = heading === undefined ? text : text.split(`## ${heading}\n`)[1]?.split(/^## /m)[0];
+  if (section === undefined) throw new Error(`${path} has no heading ${String(heading)}`);
+  return [...section.matchAll(/^\| `([^`]+)` +\|(.*)\|$/gm)].map(([, word = '', rest = '']) => [
+    word,
+    ...rest.split('|').map((cell) => cell.trim()),
+  ]);
+}

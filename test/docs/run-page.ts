@@ -14,6 +14,8 @@ export interface SharedServer {
 }
 
 const SHARED = 'npm start';
+/** In the output of a program that stays: it is stopped here. */
+const CTRL_C = '^C';
 const STAYS = /^(?:\S+=\S+ )*chancery server(?! config)/;
 const READY = /state +(\S+)\n(?:[\s\S]*knows it by[^\n]*\n){2}/;
 
@@ -78,6 +80,7 @@ export async function runPage(path: string, shared: SharedServer): Promise<void>
     ['/etc/chancery', join(folder, 'etc/chancery')],
     ['/var/lib/chancery', join(folder, 'var/lib/chancery')],
     ['/var/log/chancery', join(folder, 'var/log/chancery')],
+    ['/home/you/', `${folder}/`],
     ['~/', `${folder}/`],
   ];
   const env = environment(folder, makeTools(join(folder, 'tools')), shared.data);
@@ -88,7 +91,7 @@ export async function runPage(path: string, shared: SharedServer): Promise<void>
     for (const [i, step] of all.entries()) {
       const where = `${path}:${step.line}`;
       if ('file' in step) {
-        const target = join(cwd, step.file.name);
+        const target = join((await shell.run('pwd')).output.trim(), step.file.name);
         mkdirSync(dirname(target), { recursive: true });
         writeFileSync(target, translate(step.file.content, places));
         continue;
@@ -100,7 +103,9 @@ export async function runPage(path: string, shared: SharedServer): Promise<void>
         const program = new Program(text, cwd, env);
         programs.push(program);
         await program.says(/next: /);
-        check(where, text, output, program.output);
+        const shown = output.filter((line) => line !== CTRL_C);
+        check(where, text, shown, program.output);
+        if (shown.length < output.length) await stopWell(path, program);
       } else {
         const ran = await shell.run(text);
         const expected = expectedCode(all[i + 1]);
@@ -109,14 +114,16 @@ export async function runPage(path: string, shared: SharedServer): Promise<void>
         check(where, text, output, ran.output);
       }
     }
-    for (const program of programs) {
-      const code = await program.stop();
-      if (code !== 0) throw new Error(`${path}: a server ended with ${String(code)}\n${program.output}`);
-    }
+    for (const program of programs) await stopWell(path, program);
   } finally {
     shell.end();
     await Promise.all(programs.map((program) => program.stop()));
   }
+}
+
+async function stopWell(path: string, program: Program): Promise<void> {
+  const code = await program.stop();
+  if (code !== 0) throw new Error(`${path}: a server ended with ${String(code)}\n${program.output}`);
 }
 
 /** 0, or what the page shows below an `echo $?` that follows. */
