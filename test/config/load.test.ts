@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { explain, loadConfiguration, toPlain } from '../../src/config/index.ts';
+import { explain, type Flags, loadConfiguration, toPlain } from '../../src/config/index.ts';
 import { DAY } from '../../src/base/clock.ts';
 import { stringify } from 'yaml';
 import { folder, load, refusal } from './workbench.ts';
@@ -181,6 +181,13 @@ describe('who wins', () => {
       env,
       flags: { passphraseFile: 'pass', settings: { trustDomain: 'flag.test' } },
     });
+    const twice = await load(text, { env, flags: { settings: { 'log.level': 'debug' } } });
+    expect(explain(twice)).toContainEqual({
+      setting: 'log.level',
+      value: 'debug',
+      source: 'flag',
+      origin: '--set log.level',
+    });
     const said = new Map(explain(config).map(({ setting, ...rest }) => [setting, rest]));
     const file = String(config.file);
     expect(Object.fromEntries(said)).toMatchObject({
@@ -210,6 +217,25 @@ describe('who wins', () => {
       const config = await load(text, { env: { [name]: 'pass' } });
       expect(config.keys.passphrase).toEqual({ kind: 'file', file: join(config.data, '..', 'pass') });
     }
+  });
+
+  test('a relative path starts at the file, or at the working directory where a flag or the environment names it', async () => {
+    const cwd = folder();
+    mkdirSync(join(cwd, 'etc'));
+    writeFileSync(
+      join(cwd, 'etc', 'chancery.yaml'),
+      'keys: { passphrase: { file: pass } }\naudit: { sinks: [{ file: a }] }\n',
+    );
+    const open = (flags: Flags, env = {}) =>
+      loadConfiguration({ flags: { config: 'etc/chancery.yaml', ...flags }, env, cwd });
+    const file = async (...said: Parameters<typeof open>) => (await open(...said)).keys.passphrase;
+    expect(await file({})).toEqual({ kind: 'file', file: join(cwd, 'etc', 'pass') });
+    expect(await file({ passphraseFile: 'flag' })).toEqual({ kind: 'file', file: join(cwd, 'flag') });
+    expect(await file({}, { CHANCERY_PASSPHRASE_FILE: 'env' })).toEqual({
+      kind: 'file',
+      file: join(cwd, 'env'),
+    });
+    expect((await open({ passphraseFile: 'flag' })).audit.sinks[0]?.file).toBe(join(cwd, 'etc', 'a'));
   });
 
   test('a listener that somebody chose does not move, whoever it was', async () => {

@@ -15,6 +15,8 @@ import {
 } from '../../x509/key-pair.ts';
 import { openBox, readBox, sealBox, type SealedBox, toBoxJson } from './sealed-box.ts';
 
+export const KEY_FILE_SUFFIX = '.key.json';
+
 const FORMAT = 1;
 
 interface KeyFile {

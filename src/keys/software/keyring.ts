@@ -3,7 +3,7 @@
  * Unwrapping tells a wrong passphrase before any key is touched; another passphrase means writing one small file.
  */
 import { createSecretKey, type KeyObject } from 'node:crypto';
-import { lstatSync } from 'node:fs';
+import { lstatSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ChanceryError } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
@@ -20,6 +20,7 @@ import {
   SCRYPT,
   type ScryptParameters,
 } from './kek.ts';
+import { KEY_FILE_SUFFIX } from './key-file.ts';
 import { makeFolder, readPrivateFile, writePrivateFile } from './private-files.ts';
 import { openBox, readBox, sealBox, type SealedBox, toBoxJson } from './sealed-box.ts';
 
@@ -54,6 +55,7 @@ export async function createKeyring(folder: string, source: KeySource, random: R
       rule: 'keys are never overwritten',
       fix: 'Use another data folder, or start the server on this one.',
     });
+  refuseOrphans(folder);
   const scrypt = source.kind === 'development' ? undefined : { ...SCRYPT, salt: random.bytes(16) };
   const kek =
     scrypt === undefined
@@ -87,6 +89,17 @@ export async function openKeyring(folder: string, given?: KeySource): Promise<Ke
   if (sealing?.length !== KEK_OCTETS)
     throw wrongPassphrase(`${where(source, folder)} does not open the keys in ${folder}`);
   return unlocked(folder, sealing, source);
+}
+
+/** Keys whose keyring is gone are lost under another one: whoever has a backup must not be led past it. */
+function refuseOrphans(folder: string): void {
+  const orphan = readdirSync(folder).find((name) => name.endsWith(KEY_FILE_SUFFIX));
+  if (orphan === undefined) return;
+  throw new ChanceryError('damaged_key', {
+    message: `${folder} holds sealed keys (${orphan}), and their keyring is gone`,
+    rule: 'sealed keys open only with the keyring that they were sealed under',
+    fix: `Restore ${FILE} from a backup, or use another data folder.`,
+  });
 }
 
 async function deriveFrom(source: KeySource, scrypt: ScryptParameters): Promise<Buffer> {

@@ -7,10 +7,9 @@ import type { Bytes } from '../../x509/bytes.ts';
 import { generateKeyPair, type KeyAlgorithm, type KeyPair, signWith } from '../../x509/key-pair.ts';
 import type { SigningKey, SigningKeys } from '../signing-keys.ts';
 import type { Keyring } from './keyring.ts';
-import { openKeyFile, sealKeyFile } from './key-file.ts';
+import { KEY_FILE_SUFFIX, openKeyFile, sealKeyFile } from './key-file.ts';
 import { readPrivateFile, writePrivateFile } from './private-files.ts';
 
-const SUFFIX = '.key.json';
 /** Also a file name: no path, no upper case that some file systems would fold. */
 const KEY_ID = /^[a-z0-9][a-z0-9._-]{0,99}$/;
 
@@ -43,8 +42,8 @@ export class SoftwareKeys implements SigningKeys {
 
   list(): readonly string[] {
     return readdirSync(this.#options.folder)
-      .filter((name) => name.endsWith(SUFFIX) && !name.startsWith('.'))
-      .map((name) => name.slice(0, -SUFFIX.length))
+      .filter((name) => name.endsWith(KEY_FILE_SUFFIX) && !name.startsWith('.'))
+      .map((name) => name.slice(0, -KEY_FILE_SUFFIX.length))
       .sort();
   }
 
@@ -71,7 +70,7 @@ export class SoftwareKeys implements SigningKeys {
   }
 
   #path(id: string): string {
-    if (KEY_ID.test(id)) return join(this.#options.folder, `${id}${SUFFIX}`);
+    if (KEY_ID.test(id)) return join(this.#options.folder, `${id}${KEY_FILE_SUFFIX}`);
     throw new ChanceryError('invalid_request', {
       message: `${JSON.stringify(id.slice(0, 120))} is no id for a key`,
       rule: 'lower-case letters, digits, dots, dashes and underscores, at most 100',

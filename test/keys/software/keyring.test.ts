@@ -11,7 +11,7 @@ import {
 import { join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createKeyring, type Keyring, openKeyring } from '../../../src/keys/software/index.ts';
-import { dataFolder, random } from './workbench.ts';
+import { dataFolder, random, softwareKeys } from './workbench.ts';
 
 /** Deriving a key costs half a second by intent: one keyring is made, every test gets a copy of it. */
 let original:
@@ -192,6 +192,16 @@ describe('keyring.json', () => {
       code: 'already_exists',
     });
     expect(readFileSync(join(folder, 'keyring.json'), 'utf8')).toBe(before);
+  });
+
+  test('is not made anew where keys wait for the old one', async () => {
+    const { folder, keys } = await softwareKeys();
+    await keys.generate('servers-1', 'ed25519');
+    rmSync(join(folder, 'keyring.json'));
+    await expect(createKeyring(folder, { kind: 'development' }, random)).rejects.toEqual(
+      failsWith('damaged_key', /servers-1\.key\.json\), and their keyring is gone/),
+    );
+    expect(existsSync(join(folder, 'keyring.json'))).toBe(false);
   });
 
   test('that is missing means that there is no authority', async () => {
