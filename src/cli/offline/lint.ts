@@ -152,7 +152,7 @@ function findingsOf(
     if (!isChanceryError(error)) throw error;
     // without a key that can be read the other rules cannot be asked
     findings.push({
-      lint: 'key_type',
+      lint: 'public_key',
       source: error.detail.rule ?? 'RFC 5280 4.1.2.7',
       message: error.message,
     });

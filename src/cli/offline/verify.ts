@@ -1,24 +1,18 @@
 /** `chancery cert verify`: whether a certificate is to be trusted, from files alone. */
-import { type Clock, formatInstant, type Instant, parseInstant } from '../../base/clock.ts';
+import { type Clock, type Instant, parseInstant } from '../../base/clock.ts';
 import { ChanceryError } from '../../base/errors.ts';
 import { Candidate } from '../../domain/path/candidate.ts';
-import type { ExpectedName, PathResult, Purpose } from '../../domain/path/result.ts';
+import type { ExpectedName, Purpose } from '../../domain/path/result.ts';
 import { validateCertificationPath } from '../../domain/path/search.ts';
 import type { Bytes } from '../../x509/bytes.ts';
-import {
-  type Certificate,
-  certificateFingerprint,
-  formatSerial,
-  readCertificate,
-} from '../../x509/certificate.ts';
+import { readCertificate } from '../../x509/certificate.ts';
 import { readCertificateList } from '../../x509/crl.ts';
 import { parseIp } from '../../x509/ip.ts';
-import { formatName } from '../../x509/name.ts';
 import type { Printing } from '../command.ts';
 import type { ExitCode, Session } from '../session.ts';
 import { MAX_CRL_INPUT, naming, readInputs, unreadable } from './input.ts';
-import { primaryName } from './names.ts';
 import { printReport, type Report } from './report.ts';
+import { reportVerdict } from './verdict.ts';
 
 export interface VerifyOptions {
   /** File of trust anchors. */
@@ -73,7 +67,7 @@ export async function verifyCertificate(clock: Clock, leaf: string, options: Ver
       crls,
     }),
   );
-  return toReport(result, { at, name, purpose, skippedRoots: roots.skipped });
+  return reportVerdict(result, { at, name, purpose, skippedRoots: roots.skipped });
 }
 
 /** Roots that cannot be read are named, not trusted; a file without any other is an error. */
@@ -115,111 +109,3 @@ function readTime(text: string | undefined): Instant | undefined {
 }
 
 const usage = (message: string, fix: string): ChanceryError => new ChanceryError('usage', { message, fix });
-
-interface Asked {
-  readonly at: Instant;
-  readonly name: ExpectedName | undefined;
-  readonly purpose: Purpose | undefined;
-  readonly skippedRoots: number;
-}
-
-const summary = (certificate: Certificate) => ({
-  name: primaryName(certificate),
-  subject: formatName(certificate.subject),
-  issuer: formatName(certificate.issuer),
-  serial: formatSerial(certificate.serial),
-  notBefore: formatInstant(certificate.notBefore),
-  notAfter: formatInstant(certificate.notAfter),
-  fingerprint: certificateFingerprint(certificate.raw),
-});
-
-const POSITION = (i: number, length: number): string =>
-  i === 0 ? 'leaf' : i === length - 1 ? 'root' : 'intermediate';
-
-function toReport(result: PathResult, asked: Asked): Report {
-  const { at, name, purpose, skippedRoots } = asked;
-  const question = {
-    at: formatInstant(at),
-    ...(name === undefined ? {} : { name }),
-    ...(purpose === undefined ? {} : { purpose }),
-    ...(skippedRoots === 0 ? {} : { skippedRoots }),
-  };
-  const skipped = skippedRoots === 0 ? undefined : `${skippedRoots} that cannot be read`;
-  if (result.valid) {
-    const chain = result.chain.map((certificate, i) => ({
-      position: POSITION(i, result.chain.length),
-      ...summary(certificate),
-      revocation: result.revocation[i] ?? 'not-checked',
-    }));
-    return {
-      exit: 0,
-      name: 'valid',
-      resource: { valid: true, ...question, chain },
-      sheets: [
-        {
-          heading: `valid: ${chain[0]?.name ?? ''}`,
-          fields: [
-            ['at', question.at],
-            ['for', name === undefined ? undefined : `${name.kind}:${name.value}`],
-            ['purpose', purpose],
-            [
-              'chain',
-              chain.map(
-                (link) => `${link.subject || link.name} (${link.position}, expires ${link.notAfter})`,
-              ),
-            ],
-            [
-              'revocation',
-              chain
-                .slice(0, -1)
-                .map((link) => `${link.subject || link.name}: ${REVOCATION[link.revocation]}`),
-            ],
-            ['roots left out', skipped],
-          ],
-        },
-      ],
-    };
-  }
-  const { code, reason, rule, certificate } = result;
-  const chain = result.chain.map(summary);
-  return {
-    exit: 3,
-    name: code,
-    resource: {
-      valid: false,
-      code,
-      reason,
-      rule,
-      ...question,
-      ...(certificate === undefined ? {} : { certificate: summary(certificate) }),
-      chain,
-    },
-    sheets: [
-      {
-        heading: `not valid: ${chain[0]?.name ?? ''}`,
-        fields: [
-          ['reason', reason],
-          ['rule', rule],
-          ['code', code],
-          [
-            'certificate',
-            certificate === undefined
-              ? undefined
-              : `${formatName(certificate.subject) || primaryName(certificate)}, serial ${formatSerial(certificate.serial)}`,
-          ],
-          ['at', question.at],
-          ['for', name === undefined ? undefined : `${name.kind}:${name.value}`],
-          ['purpose', purpose],
-          ['looked at', chain.map((link) => link.subject || link.name)],
-          ['roots left out', skipped],
-        ],
-      },
-    ],
-  };
-}
-
-const REVOCATION = {
-  good: 'not revoked',
-  'not-checked': 'no CRL was given',
-  anchor: 'trusted as it stands',
-} as const;

@@ -35,7 +35,7 @@ describe('a chain that holds', () => {
     expect(outcome.json).toMatchObject({
       valid: true,
       at: AT,
-      name: { kind: 'dns', value: 'api.example.test' },
+      expected: { kind: 'dns', value: 'api.example.test' },
       purpose: 'server',
     });
     expect(outcome.json['chain']).toMatchObject([
@@ -69,6 +69,7 @@ describe('a chain that holds', () => {
       '  chain       spiffe://example.test/api (leaf, expires 2026-07-01T12:00:00Z)',
       '              CN=issuer (intermediate, expires 2026-07-01T12:00:00Z)',
     ]);
+    expect(stdout).toContain('  revocation  not looked at, no CRL was given\n');
   });
 });
 
