@@ -1,11 +1,10 @@
 /** The ports of issuance in memory. Each notes in a journal what happened to it, so that tests see the order of effects. */
-import { ChanceryError, type ErrorCode } from '../../src/base/errors.ts';
+import { ChanceryError } from '../../src/base/errors.ts';
 import type { Bytes } from '../../src/x509/bytes.ts';
 import { type KeyPair, signWith } from '../../src/x509/key-pair.ts';
 import type { AuditDraft } from '../../src/domain/audit/entry.ts';
 import type { Generation, IssuerPolicy } from '../../src/domain/issuance/issuer.ts';
 import type {
-  IdempotencyClaim,
   IssuerDirectory,
   LeafSigner,
   Ledger,
@@ -14,66 +13,51 @@ import type {
   StoredCertificate,
 } from '../../src/domain/issuance/ports.ts';
 import type { PreparedCertificate } from '../../src/domain/issuance/prepared.ts';
+import { MemoryStore } from './memory-store.ts';
 
 /** What happened, in order. */
 export type Journal = string[];
 
-/** Everything of a recording is kept together or not at all; nothing is kept before `hold` resolves. */
+/** A ledger in memory that can be slow, and that shows what was recorded. */
 export class MemoryLedger implements Ledger {
-  readonly certificates = new Map<string, StoredCertificate>();
+  readonly store = new MemoryStore();
+  /** What the audit log got, in order. */
   readonly audit: AuditDraft[] = [];
-  readonly blockedKeys = new Set<string>();
   /** While set, recordings wait for it: the disk is slow. */
   hold: Promise<void> | undefined;
-  /** While set, recordings are rejected with it: the disk is full. */
-  failWith: ErrorCode | undefined;
-  readonly #claims = new Map<string, { readonly serial: string; readonly requestHash: string }>();
   readonly #journal: Journal;
 
   constructor(journal: Journal = []) {
     this.#journal = journal;
   }
 
-  async record({ certificate, claim, audit }: Recording): Promise<RecordingResult> {
+  async record(recording: Recording): Promise<RecordingResult> {
+    const { certificate, audit } = recording;
     const what = [
       ...(certificate === undefined ? [] : ['certificate']),
       ...audit.map(({ event }) => event),
     ].join(' + ');
     this.#journal.push(`recording ${what}`);
     await this.hold;
-    if (this.failWith !== undefined) throw new ChanceryError(this.failWith, 'the disk is full');
-    const winner = claim && this.findClaim(claim.principal, claim.key);
-    if (winner !== undefined) return { kind: 'claimed', ...winner };
-    if (certificate !== undefined) {
-      if (this.certificates.has(certificate.serial))
-        throw new ChanceryError('store_unavailable', `the serial ${certificate.serial} is taken`);
-      this.certificates.set(certificate.serial, { ...certificate, revokedAt: null, revocationReason: null });
-      if (claim !== undefined)
-        this.#claims.set(keyOf(claim), { serial: certificate.serial, requestHash: claim.requestHash });
-    }
+    const result = await this.store.ledger.record(recording);
+    if (result.kind !== 'recorded') return result;
     this.audit.push(...audit);
     this.#journal.push(`recorded ${what}`);
-    return { kind: 'recorded' };
+    return result;
   }
 
-  findClaim(
-    principal: string,
-    key: string,
-  ): { readonly serial: string; readonly requestHash: string } | undefined {
-    return this.#claims.get(keyOf({ principal, key }));
+  findClaim(principal: string, key: string): ReturnType<Ledger['findClaim']> {
+    return this.store.ledger.findClaim(principal, key);
   }
 
   findCertificate(serial: string): StoredCertificate | undefined {
-    return this.certificates.get(serial);
+    return this.store.ledger.findCertificate(serial);
   }
 
   isKeyBlocked(keyFingerprint: string): boolean {
-    return this.blockedKeys.has(keyFingerprint);
+    return this.store.ledger.isKeyBlocked(keyFingerprint);
   }
 }
-
-const keyOf = ({ principal, key }: Pick<IdempotencyClaim, 'principal' | 'key'>): string =>
-  JSON.stringify([principal, key]);
 
 /** Signs with real keys, by the id of the key. */
 export class SoftwareLeafSigner implements LeafSigner {

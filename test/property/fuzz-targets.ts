@@ -5,6 +5,7 @@ import { parseDuration, parseInstant } from '../../src/base/clock.ts';
 import { parsePattern, parsePrincipalPattern } from '../../src/domain/identity/pattern.ts';
 import { parseName } from '../../src/domain/identity/names.ts';
 import { parseSpiffeId } from '../../src/domain/identity/spiffe-id.ts';
+import { formatTokenString, parseTokenString } from '../../src/domain/identity/token-string.ts';
 import { lintForeignCertificate } from '../../src/domain/issuance/lint/index.ts';
 import { provePossession } from '../../src/domain/issuance/possession.ts';
 import { readCertificate } from '../../src/x509/certificate.ts';
@@ -253,6 +254,14 @@ export async function fuzzTargets(): Promise<FuzzTarget[]> {
         for (const kind of NAME_KINDS) orRefused(() => parsePattern(kind, input));
         orRefused(() => parsePrincipalPattern(input));
       },
+    },
+    {
+      name: 'tokens',
+      input: text([
+        formatTokenString({ url: 'https://a.test', secret: Buffer.alloc(32, 1), root: 'ab'.repeat(32) }),
+        'chy_',
+      ]),
+      read: parseTokenString,
     },
     {
       name: 'times and durations',

@@ -170,7 +170,7 @@ async function run(ports: IssuancePorts, request: IssuanceRequest, progress: Pro
   const spent = result.kind === 'spent';
   const lost = spent ? 'others used up the token' : 'another request won the Idempotency-Key';
   await auditDiscarded(ports, request, progress, generation.id, lost);
-  if (spent) throw tokenSpent(principalId(principal));
+  if (spent) throw tokenSpent(principal.kind === 'token' ? principal.token.id : principalId(principal));
   return result;
 }
 

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { toHex } from '../../../src/x509/bytes.ts';
 import { readCertificate } from '../../../src/x509/certificate.ts';
 import {
   basicConstraints,
@@ -194,17 +195,12 @@ describe('proof of possession', () => {
   });
 
   it('a blocked key gets no certificate, by CSR or made here', async () => {
-    const fingerprint = Buffer.from(key.publicKey.fingerprint).toString('hex');
-    pipeline.ledger.blockedKeys.add(fingerprint);
-    pipeline.journal.length = 0;
-    expect((await refusalOfAsync(() => ask({ names: [app] }))).code).toBe('blocked_key');
+    const blocked = await makePipeline();
+    blocked.ledger.store.block(toHex(key.publicKey.fingerprint));
+    expect((await refusalOfAsync(() => blocked.issue({}))).code).toBe('blocked_key');
     const makeHere = () => Promise.resolve(key.publicKey);
-    const names = parseNames({ uri: [app.value] });
-    expect((await refusalOfAsync(() => pipeline.issue({ proof: { makeHere }, names }))).code).toBe(
-      'blocked_key',
-    );
-    expect(pipeline.journal).not.toContain('signed');
-    pipeline.ledger.blockedKeys.delete(fingerprint);
+    expect((await refusalOfAsync(() => blocked.issue({ proof: { makeHere } }))).code).toBe('blocked_key');
+    expect(blocked.journal).not.toContain('signed');
   });
 
   it('a key is made here only for who may have it', async () => {

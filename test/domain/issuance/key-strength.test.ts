@@ -1,7 +1,7 @@
 import { checkPrimeSync, generatePrimeSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { weaknessOf } from '../../../src/domain/issuance/key-strength.ts';
-import { bitString, NULL, oid, sequence, tlv, unsignedInteger } from '../../../src/x509/der.ts';
+import { bitString, NULL, oid, sequence, unsignedInteger } from '../../../src/x509/der.ts';
 import { OID } from '../../../src/x509/oids.ts';
 import { type PublicKey, readPublicKey } from '../../../src/x509/public-key.ts';
 import { refusalOf, refusalOfAsync } from '../../support/errors.ts';

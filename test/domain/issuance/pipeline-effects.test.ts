@@ -42,16 +42,16 @@ describe('the order of effects', () => {
   it.each(['store_unavailable', 'audit_unavailable'] as const)(
     'answers %s when the ledger does',
     async (code) => {
-      pipeline.ledger.failWith = code;
+      pipeline.ledger.store.failWith = new ChanceryError(code, 'the disk is full');
       const refusal = await refusalOfAsync(() => pipeline.issue({}));
       expect(refusal.code).toBe(code);
-      expect(pipeline.ledger.certificates.size).toBe(0);
+      expect(pipeline.ledger.store.certificates.length).toBe(0);
     },
   );
 
   it('refuses with the ledger’s error where a refusal cannot be audited', async () => {
     const refused = await makePipeline({ grants: [] });
-    refused.ledger.failWith = 'audit_unavailable';
+    refused.ledger.store.failWith = new ChanceryError('audit_unavailable', 'the disk is full');
     expect((await refusalOfAsync(() => refused.issue({}))).code).toBe('audit_unavailable');
   });
 

@@ -52,7 +52,7 @@ describe('Let’s Encrypt 2023-06-15 (two certificates with one serial): what is
       'recording certificate.discarded',
       'recorded certificate.discarded',
     ]);
-    expect(pipeline.ledger.certificates.size).toBe(0);
+    expect(pipeline.ledger.store.certificates.length).toBe(0);
     expect(pipeline.ledger.audit[0]).toMatchObject({
       outcome: 'failed',
       details: { generation: 'workload-1' },
