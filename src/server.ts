@@ -2,9 +2,9 @@
 import { SECOND } from './base/clock.ts';
 import { type Configuration, loadConfiguration } from './config/index.ts';
 import { type Initialized, initializeAuthority } from './server/initialize.ts';
-import { dataPaths, isInitialized, rememberedConfiguration } from './server/data.ts';
+import { dataPaths, isInitialized } from './server/data.ts';
 import { startSamples } from './server/development.ts';
-import { type RunningServer, startServer } from './server/run.ts';
+import { type RunningServer, startServer, type StopCode } from './server/run.ts';
 import { developmentSummary, firstRotation, initializedSummary, serverSummary } from './server/summary.ts';
 import { createLog } from './telemetry/log.ts';
 
@@ -22,11 +22,15 @@ export interface ProgramOptions {
 }
 
 /** The configuration that the options, the environment, and what `init` remembered lead to. */
-export async function resolveConfiguration(options: ProgramOptions): Promise<Configuration> {
-  const { env, cwd, data, passphraseFile, settings } = options;
-  const config = options.config ?? (env['CHANCERY_CONFIG'] ? undefined : rememberedConfiguration(options));
-  return loadConfiguration({ flags: { data, config, passphraseFile, settings }, env, cwd });
-}
+const resolveConfiguration = ({
+  data,
+  config,
+  passphraseFile,
+  settings,
+  env,
+  cwd,
+}: ProgramOptions): Promise<Configuration> =>
+  loadConfiguration({ flags: { data, config, passphraseFile, settings }, env, cwd });
 
 /** Makes an authority, or what is missing in one. */
 export async function initialize(options: ProgramOptions): Promise<Initialized> {
@@ -37,7 +41,7 @@ export async function initialize(options: ProgramOptions): Promise<Initialized> 
 }
 
 /** Runs the server until it is told to stop; resolves with the exit code. */
-export async function runServer(options: ProgramOptions): Promise<number> {
+export async function runServer(options: ProgramOptions): Promise<StopCode> {
   const config = await resolveConfiguration(options);
   const server = await startServer(config, createLog({ level: config.log.level }));
   serverSummary(config, server).forEach(options.say);
@@ -45,7 +49,7 @@ export async function runServer(options: ProgramOptions): Promise<number> {
 }
 
 /** `npm start`: an authority if there is none, the server, and two sample services. */
-export async function runDevelopment(options: ProgramOptions): Promise<number> {
+export async function runDevelopment(options: ProgramOptions): Promise<StopCode> {
   const config = await resolveConfiguration(options);
   const log = createLog({ level: config.log.level === 'info' ? 'error' : config.log.level });
   if (!isInitialized(dataPaths(config.data))) await initializeAuthority(config, log);
@@ -60,7 +64,7 @@ export async function runDevelopment(options: ProgramOptions): Promise<number> {
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 
-async function untilStopped(server: RunningServer, before: () => void = () => undefined): Promise<number> {
+async function untilStopped(server: RunningServer, before: () => void = () => undefined): Promise<StopCode> {
   const onSignal = (): void => {
     before();
     // a second signal means now

@@ -6,7 +6,7 @@ const KEY_ALGORITHMS = ['ecdsa-p256', 'ecdsa-p384', 'rsa-2048', 'rsa-3072', 'rsa
 export const SignRequest = z
   .strictObject({
     issuer: ObjectName.optional().describe('Left out: the only issuer with this profile'),
-    profile: ObjectName,
+    profile: ObjectName.optional().describe("Left out: the token's; callers without a token name it"),
     csr: Pem.describe(
       'Certificate request (PKCS#10). It gives the public key and names; its extensions are never copied',
     ),

@@ -4,6 +4,8 @@ import type { RootList, RootResource } from '../api/authority.ts';
 import { asking, noun, type Asking, reaching, run, type Wiring } from './command.ts';
 import { withClient } from './connect.ts';
 import type { ContextOptions } from './context.ts';
+import { ChanceryError } from '../base/errors.ts';
+import { parseServerUrl } from './context.ts';
 import { writeFiles } from './files.ts';
 import { printListing, printSheet, relativeTime, timeWithDistance } from './output.ts';
 import type { Session } from './session.ts';
@@ -22,6 +24,33 @@ export function addCa(program: Command, wiring: Wiring): void {
       .argument('[name]', 'left out: all of them')
       .option('--out <file>', 'write them to a file instead of stdout'),
   ).action(run(wiring, async () => printPem));
+  ca.command('bootstrap')
+    .description('Fetch the root of a server that is not trusted yet, known by its fingerprint.')
+    .requiredOption('--url <url>', 'https URL of the server')
+    .requiredOption('--fingerprint <sha256>', 'SHA-256 of the root, from a source that you trust')
+    .option('--out <file>', 'write it to a file instead of stdout')
+    .action(run(wiring, async () => bootstrap));
+}
+
+interface BootstrapOptions {
+  readonly url: string;
+  readonly fingerprint: string;
+  readonly out?: string;
+}
+
+async function bootstrap({ terminal }: Session, { url, fingerprint, out }: BootstrapOptions): Promise<void> {
+  const { fetchRoot } = await import('./bootstrap.ts');
+  const expected = fingerprint.replace(/[:\s]/g, '').toLowerCase();
+  if (!/^[0-9a-f]{64}$/.test(expected))
+    throw new ChanceryError('usage', {
+      message: '--fingerprint is no SHA-256',
+      rule: '64 hexadecimal digits, with or without colons and blanks',
+      fix: 'Take it from `chancery ca list` on the server, or from its terminal.',
+    });
+  const pem = await fetchRoot(parseServerUrl(url), expected, '--url');
+  if (out === undefined) return print(terminal, pem);
+  await writeFiles([{ path: out, content: pem, mode: 0o644 }]);
+  say(terminal, `${out}: the root with the SHA-256 ${expected}`);
 }
 
 async function list(session: Session, options: Asking): Promise<void> {

@@ -50,7 +50,7 @@ export async function openClient(context: Context): Promise<Client> {
 async function credentials(context: Context, mayRetry = true): Promise<AgentOptions> {
   const { roots, login } = context;
   const [ca, leaf, chain, key] = await Promise.all([
-    roots === undefined ? undefined : readTextFile(roots),
+    roots === undefined ? context.rootsPem : readTextFile(roots),
     login && readTextFile(login.certificate),
     login?.chain === undefined ? '' : readTextFileIfThere(login.chain),
     login && readTextFile(login.key),
@@ -104,6 +104,7 @@ function send(
       headers: {
         accept: 'application/json',
         'user-agent': 'chancery-cli',
+        ...(context.bearer !== undefined && { authorization: `Bearer ${context.bearer}` }),
         ...(payload !== undefined && {
           'content-type': 'application/json',
           'content-length': Buffer.byteLength(payload),

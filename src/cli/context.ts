@@ -31,7 +31,11 @@ export interface Context {
   readonly server: URL;
   /** PEM file; absent: the roots that Node brings. */
   readonly roots?: string;
+  /** The roots themselves, where no file holds them. */
+  readonly rootsPem?: string;
   readonly login?: Login;
+  /** A token that is sent with every request instead of a login. Never printed. */
+  readonly bearer?: string;
   readonly trustDomain?: string;
 }
 
@@ -148,7 +152,7 @@ function context(
   };
 }
 
-function parseServerUrl(text: string): URL {
+export function parseServerUrl(text: string): URL {
   const url = URL.parse(text);
   if (url?.protocol === 'https:' && url.username === '' && url.search === '' && url.hash === '') return url;
   throw new ChanceryError('usage', {

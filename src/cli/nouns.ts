@@ -65,6 +65,12 @@ export const NOUNS: readonly Noun[] = [
     load: async () => (await import('./grant.ts')).addGrant,
   },
   {
+    name: 'token',
+    topic: POLICY,
+    summary: 'one-time enrolment: create, list, show, revoke',
+    load: async () => (await import('./token.ts')).addToken,
+  },
+  {
     name: 'audit',
     topic: POLICY,
     summary: 'list, export, verify; sign a head',

@@ -1,9 +1,8 @@
 /** The data folder: its shape, its modes, and that one server at a time works in it. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ChanceryError } from '../base/errors.ts';
-import { resolveDataFolder } from '../config/index.ts';
 import { makeFolder, PRIVATE_FOLDERS, writePrivateFile } from '../keys/software/index.ts';
 
 export interface DataPaths {
@@ -77,17 +76,3 @@ export const renderClientFile = ({ server, trustDomain, configuration }: ClientF
     ...(configuration === undefined ? [] : [`configuration: ${JSON.stringify(configuration)}`]),
     '',
   ].join('\n');
-
-/** The configuration file that `init` was given, which client.yaml remembers. */
-export function rememberedConfiguration(options: {
-  readonly data?: string | undefined;
-  readonly env: Environment;
-  readonly cwd: string;
-}): string | undefined {
-  const { clientFile } = dataPaths(resolveDataFolder(options.data, options.env, options.cwd).path);
-  if (!existsSync(clientFile)) return undefined;
-  const line = /^configuration: (".*")$/m.exec(readFileSync(clientFile, 'utf8'))?.[1];
-  return line === undefined ? undefined : (JSON.parse(line) as string);
-}
-
-type Environment = Readonly<Record<string, string | undefined>>;

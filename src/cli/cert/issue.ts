@@ -1,8 +1,10 @@
 /** `chancery cert issue`: the key is made here and never leaves this host. */
 import type { IssuedCertificate, SignRequest } from '../../api/certificates.ts';
 import type { KeyAlgorithm } from '../../x509/key-pair.ts';
+import { ChanceryError } from '../../base/errors.ts';
 import type { Asking } from '../command.ts';
-import { withClient } from '../connect.ts';
+import type { Client } from '../client.ts';
+import { withClient, withContext } from '../connect.ts';
 import { nextCommand, shellWord } from '../next-command.ts';
 import type { Session } from '../session.ts';
 import { printIssued, renewalTime } from './issued.ts';
@@ -11,7 +13,8 @@ import { prepareForKey, writePair } from './pair.ts';
 import { makeRequest } from './request.ts';
 
 export interface IssueOptions extends Asking, NameOptions {
-  readonly profile: string;
+  readonly profile?: string;
+  readonly tokenFile?: string;
   readonly issuer?: string;
   readonly ttl?: string;
   readonly keyType: KeyAlgorithm;
@@ -19,16 +22,37 @@ export interface IssueOptions extends Asking, NameOptions {
 }
 
 export async function issue(session: Session, options: IssueOptions): Promise<void> {
-  const { profile, issuer, ttl, keyType, out, output } = options;
-  await withClient(session, options, async (client) => {
+  const { profile, issuer, ttl, keyType, out, output, tokenFile } = options;
+  if (profile === undefined && tokenFile === undefined)
+    throw new ChanceryError('usage', {
+      message: 'neither --profile nor --token-file is given',
+      fix: 'Say what kind of certificate it is to be, e.g. --profile workload.',
+    });
+  await connect(session, options, async (client) => {
     const names = await readNames(options, client);
-    requireNames(names);
+    if (tokenFile === undefined) requireNames(names);
     await prepareForKey(out);
     const { privateKey, csr } = await makeRequest(keyType, names);
-    const body: SignRequest = { profile, csr, ...(issuer && { issuer }), ...(ttl && { ttl }) };
+    const body: SignRequest = {
+      csr,
+      ...(profile && { profile }),
+      ...(issuer && { issuer }),
+      ...(ttl && { ttl }),
+    };
     const issued = await client.post<IssuedCertificate>('/certificates', body);
     const files = await writePair(out, issued, privateKey);
     const next = nextCommand(`cert renew ${shellWord(out)}`, options);
     await printIssued(session, output, issued, files, `${next}   # from ${renewalTime(issued)} on`);
   });
+}
+
+/** A token brings its own way to the server. */
+async function connect(
+  session: Session,
+  options: IssueOptions,
+  use: (client: Client) => Promise<void>,
+): Promise<void> {
+  if (options.tokenFile === undefined) return withClient(session, options, use);
+  const { tokenContext } = await import('../bootstrap.ts');
+  return withContext(await tokenContext(options.tokenFile), use);
 }

@@ -1,16 +1,12 @@
 /** `chancery server config show|explain|reference`: without the server. */
-import { join } from 'node:path';
 import {
   type Configuration,
   explain,
   loadConfiguration,
   renderReference,
-  resolveDataFolder,
   toPlain,
 } from '../../config/index.ts';
-import { parseClientFile } from '../client-file.ts';
 import type { Printing } from '../command.ts';
-import { readTextFileIfThere } from '../files.ts';
 import { type LocalOptions, programOptions } from '../local.ts';
 import { printListing, printResource } from '../output.ts';
 import type { Session } from '../session.ts';
@@ -47,15 +43,7 @@ export async function explainConfiguration({ terminal }: Session, options: Confi
 export const printReference = async ({ terminal }: Session): Promise<void> =>
   print(terminal, await renderReference());
 
-async function load(options: LocalOptions, terminal: Terminal): Promise<Configuration> {
-  const { data, passphraseFile, settings, env, cwd } = programOptions(options, terminal);
-  const config = options.config ?? (env['CHANCERY_CONFIG'] ? undefined : await remembered(options, terminal));
-  return loadConfiguration({ flags: { data, config, passphraseFile, settings }, env, cwd });
-}
-
-/** The file that `init` was given. */
-async function remembered({ data }: LocalOptions, { environment }: Terminal): Promise<string | undefined> {
-  const path = join(resolveDataFolder(data, environment, process.cwd()).path, 'client.yaml');
-  const text = await readTextFileIfThere(path);
-  return text === undefined ? undefined : (await parseClientFile(path, text)).configuration;
+function load(options: LocalOptions, terminal: Terminal): Promise<Configuration> {
+  const { config, data, passphraseFile, settings, env, cwd } = programOptions(options, terminal);
+  return loadConfiguration({ flags: { config, data, passphraseFile, settings }, env, cwd });
 }

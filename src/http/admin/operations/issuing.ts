@@ -24,6 +24,22 @@ export function parseTtl(text: string | undefined): Duration | undefined {
   });
 }
 
+/** Issuer and profile of a request; a token brings its own. Throws `invalid_request`. */
+function addressed(
+  { principal }: Exchange,
+  issuer: string | undefined,
+  profile: string | undefined,
+): { readonly issuer: string | undefined; readonly profile: string } {
+  const token = principal.kind === 'token' ? principal.token : undefined;
+  const named = profile ?? token?.profile;
+  if (named !== undefined) return { issuer: issuer ?? token?.issuer, profile: named };
+  throw new ChanceryError('invalid_request', {
+    message: 'profile: is missing',
+    rule: 'openapi.yaml: only holders of a token leave it out',
+    fix: 'Name the profile.',
+  });
+}
+
 const csrOf = (pem: string): Uint8Array =>
   decodePemOne(pem, 'CERTIFICATE REQUEST', 'NEW CERTIFICATE REQUEST');
 
@@ -68,8 +84,7 @@ export const issuingOperations = (ports: AdminPorts) => {
       return run(exchange, {
         principal: exchange.principal,
         door: exchange.door,
-        issuer,
-        profile,
+        ...addressed(exchange, issuer, profile),
         proof: { csr: csrOf(csr) },
         names: names && parseNames(names as Parameters<typeof parseNames>[0]),
         ttl: parseTtl(ttl),
