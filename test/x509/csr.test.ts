@@ -7,6 +7,7 @@ import { basicConstraints, keyUsage } from '../../src/x509/extensions.ts';
 import { bitString, oid, sequence, setOf, smallInteger, tlv } from '../../src/x509/der.ts';
 import { commonName, EMPTY_NAME, encodeName } from '../../src/x509/name.ts';
 import { OID } from '../../src/x509/oids.ts';
+import { cpuTime } from '../support/cpu-time.ts';
 import { refusalOf } from '../support/errors.ts';
 import { keyOf, ONE_OF_EACH_TYPE } from '../support/keys.ts';
 import { makeRequest } from '../support/request.ts';
@@ -82,10 +83,7 @@ const ALGORITHMS = [
 it.each(ALGORITHMS)(
   'a request that @peculiar/x509 made with %s is read the same',
   async (_name, algorithm) => {
-    const keys = await (webcrypto.subtle.generateKey(algorithm as never, true, [
-      'sign',
-      'verify',
-    ]));
+    const keys = await webcrypto.subtle.generateKey(algorithm as never, true, ['sign', 'verify']);
     const made = await peculiar.Pkcs10CertificateRequestGenerator.create({
       name: 'CN=a.example.test, O=Example',
       keys: keys as never,
@@ -177,9 +175,10 @@ describe('a request is refused', () => {
     ],
   ])('with %s', async (_what, parts) => {
     const der = await assembled(parts);
-    const start = performance.now();
-    expect(refusalOf(() => readCertificationRequest(der)).code).toBe('malformed_csr');
-    expect(performance.now() - start).toBeLessThan(50);
+    const time = cpuTime(() =>
+      expect(refusalOf(() => readCertificationRequest(der)).code).toBe('malformed_csr'),
+    );
+    expect(time).toBeLessThan(50);
   });
 
   it('as a whole where the fault is in a part: cause, rule and fix are said', async () => {

@@ -181,11 +181,7 @@ const ALGORITHMS = [
 ] as const;
 
 describe.each(ALGORITHMS)('what @peculiar/x509 makes with %s', (_name, algorithm) => {
-  const makeKeys = () =>
-    webcrypto.subtle.generateKey(algorithm as never, true, [
-      'sign',
-      'verify',
-    ]);
+  const makeKeys = () => webcrypto.subtle.generateKey(algorithm as never, true, ['sign', 'verify']);
 
   it('is a certificate that we read the same', async () => {
     const keys = await makeKeys();

@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodePem, decodePemOne, encodePem } from '../../src/x509/pem.ts';
 import { RUNS } from '../property/runs.ts';
+import { cpuTime } from '../support/cpu-time.ts';
 import { refusalOf } from '../support/errors.ts';
 
 const der = Buffer.from('3003020105', 'hex');
@@ -88,12 +89,13 @@ describe('CVE-2024-12401 (cert-manager): PEM that takes long to read', () => {
     ['equals signs', `-----BEGIN A-----\n${'='.repeat(MIB)}\n-----END A-----\n`],
     ['many blocks', encodePem('A', Buffer.from([5])).repeat(MIB / 40)],
   ])('%s', (_what, text) => {
-    const start = performance.now();
-    try {
-      decodePem(text);
-    } catch (error) {
-      expect(error).toMatchObject({ code: 'malformed_pem' });
-    }
-    expect(performance.now() - start).toBeLessThan(100);
+    const read = (): void => {
+      try {
+        decodePem(text);
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'malformed_pem' });
+      }
+    };
+    expect(cpuTime(read)).toBeLessThan(100);
   });
 });
