@@ -22,7 +22,7 @@ import {
   subjectKeyIdentifier,
 } from '../../src/x509/extensions.ts';
 import type { NameKind } from '../../src/x509/general-name.ts';
-import { type KeyPair, signWith } from '../../src/x509/key-pair.ts';
+import { type KeyAlgorithm, type KeyPair, signWith } from '../../src/x509/key-pair.ts';
 import { commonName, encodeName, EMPTY_NAME } from '../../src/x509/name.ts';
 import { OID } from '../../src/x509/oids.ts';
 import { keyIdentifier } from '../../src/x509/public-key.ts';
@@ -51,6 +51,8 @@ export interface Spoiled {
   readonly notAfter?: Instant;
   /** Whose key is certified; left out: one of the certificate's own name. */
   readonly keyOwner?: string;
+  /** Left out: P-256. */
+  readonly keyAlgorithm?: KeyAlgorithm;
   readonly extensions?: Extensions;
   /** Changes the octets that are signed. */
   readonly tbs?: (tbs: Bytes) => Bytes;
@@ -64,7 +66,7 @@ async function make(
   usual: Extensions,
   spoiled: Spoiled,
 ): Promise<Party> {
-  const pair = await keyOf('ecdsa-p256', spoiled.keyOwner ?? label);
+  const pair = await keyOf(spoiled.keyAlgorithm ?? 'ecdsa-p256', spoiled.keyOwner ?? label);
   const signer = issuer?.pair ?? pair;
   const subject = spoiled.subject ?? encodeName([commonName(label)]);
   const serial = spoiled.serial ?? sha256(fromUtf8(`${label}/${spoiled.keyOwner ?? ''}`)).subarray(0, 15);

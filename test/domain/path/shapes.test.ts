@@ -26,6 +26,7 @@ import {
   type Spoiled,
   unknownExtension,
 } from '../../support/chains.ts';
+import { ONE_OF_EACH_TYPE } from '../../support/keys.ts';
 
 let root: Party;
 let good: Party;
@@ -67,6 +68,13 @@ describe('a whole chain', () => {
   test('is valid with the issuing CA as the anchor, whatever its own issuer', async () => {
     const leaf = await makeLeaf('leaf', good, NAMES);
     expect(judge(leaf, [root], { anchors: [good.der] }).valid).toBe(true);
+  });
+
+  test.each(ONE_OF_EACH_TYPE)('is valid with keys of the type %s', async (keyAlgorithm) => {
+    const anchor = await makeCa('root', undefined, { keyAlgorithm });
+    const ca = await makeCa('issuer', anchor, { keyAlgorithm });
+    const leaf = await makeLeaf('leaf', ca, NAMES, { keyAlgorithm });
+    expect(codeOf(judge(leaf, [ca], { anchors: [anchor.der], purpose: 'server' }))).toBe('valid');
   });
 
   test('is not valid without its intermediate', async () => {
