@@ -6,8 +6,9 @@ import { decodePem } from '../../x509/pem.ts';
 import { fileError } from '../files.ts';
 
 /** Certificates and requests. A full CRL may be larger: a million entries are about 40 MiB. */
-export const MAX_INPUT = 1024 * 1024;
-export const MAX_CRL_INPUT = 64 * 1024 * 1024;
+const MIB = 1024 * 1024;
+export const MAX_INPUT = MIB;
+export const MAX_CRL_INPUT = 64 * MIB;
 
 export type InputKind = 'certificate' | 'request' | 'crl';
 
@@ -84,7 +85,7 @@ async function readBounded(path: string, limit: number): Promise<Buffer> {
 export const unreadable = (path: string, why: string): ChanceryError =>
   new ChanceryError('usage', {
     message: `cannot read ${path}: ${why}`,
-    rule: `PEM or DER, up to ${MAX_INPUT / 1024 / 1024} MiB`,
+    rule: `PEM or DER of at most ${MAX_INPUT / MIB} MiB, a CRL of at most ${MAX_CRL_INPUT / MIB} MiB`,
     fix: 'Name a file with a certificate, a certificate request or a CRL.',
   });
 

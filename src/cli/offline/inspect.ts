@@ -11,7 +11,7 @@ import type { ExitCode, Session } from '../session.ts';
 import { describeCertificate, type Description } from './describe-certificate.ts';
 import { describeCrl, describeRequest } from './describe-others.ts';
 import { type Endpoint, fetchServedChain, parseEndpoint } from './endpoint.ts';
-import { type InputBlock, MAX_CRL_INPUT, naming, readInput, unreadable } from './input.ts';
+import { type InputBlock, MAX_CRL_INPUT, MAX_INPUT, naming, readInput, unreadable } from './input.ts';
 import { primaryName } from './names.ts';
 import { printReport, type Report } from './report.ts';
 
@@ -28,6 +28,10 @@ export async function inspectTarget(clock: Clock, target: string): Promise<Repor
 
 async function inspectFile(clock: Clock, path: string): Promise<Report> {
   const blocks = await readInput(path, MAX_CRL_INPUT);
+  // only a CRL may be as large as that; DER does not say what it is, and nothing else is that large
+  const rest = blocks.filter(({ kind }) => kind === 'certificate' || kind === 'request');
+  if (rest.reduce((sum, { der }) => sum + der.length, 0) > MAX_INPUT)
+    throw unreadable(path, `its certificates are larger than ${MAX_INPUT / 1024} KiB`);
   const found = blocks.map((block) => naming(path, () => describeBlock(block, clock)));
   const [first] = found;
   if (first === undefined) throw unreadable(path, 'it holds nothing');
@@ -54,6 +58,7 @@ function describeBlock({ kind, der }: InputBlock, clock: Clock): Description {
     case 'crl':
       return describeCrl(readCertificateList(der), clock.now());
     case undefined: {
+      if (der.length > MAX_INPUT) return describeCrl(readCertificateList(der), clock.now());
       // DER does not say what it is; a certificate is by far the most likely, so its failure is the one to report
       const others = [
         () => describeRequest(readCertificationRequest(der)),

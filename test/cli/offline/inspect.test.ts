@@ -120,6 +120,17 @@ describe('other things', () => {
   });
 });
 
+test('more than a mebibyte of anything but a CRL is refused', async () => {
+  const files = await makeFiles();
+  const many = files.certificates('many.pem', ...Array.from({ length: 3000 }, () => files.root));
+  expect(await inspect(many)).toMatchObject({ exit: 1, stdout: '' });
+  const revoked = Array.from({ length: 50_000 }, (_, i) => ({
+    serial: Buffer.from([1, i >> 16, (i >> 8) & 0xff, i & 0xff, 0, 0]),
+  }));
+  const crl = files.write('large.crl', makeCrl(files.issuer, { revoked }));
+  expect(await inspectJson(crl)).toMatchObject({ kind: 'crl', revoked: 50_000 });
+});
+
 async function listening(server: Server): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   onTestFinished(() => void server.close());
