@@ -53,7 +53,7 @@ describe('public keys', () => {
   const x25519 = generateKeyPairSync('x25519').publicKey;
 
   it.each([
-    ['DSA', exportSpki(dsa)],
+    ['DSA (Go CVE-2025-58188)', exportSpki(dsa)],
     ['X25519', exportSpki(x25519)],
     [
       'RSA-PSS',

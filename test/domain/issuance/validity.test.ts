@@ -14,7 +14,7 @@ async function relative(pipeline: Pipeline, ttl?: number) {
 }
 
 describe('validity', () => {
-  it('begins five minutes ago, for clocks that lag', async () => {
+  it('begins five minutes ago: where a clock lags, no leaf is not yet valid', async () => {
     expect((await relative(await makePipeline())).before).toBe(5 * MINUTE);
   });
 
