@@ -44,8 +44,9 @@ export async function initialize(options: ProgramOptions): Promise<Initialized> 
 export async function runServer(options: ProgramOptions): Promise<StopCode> {
   const config = await resolveConfiguration(options);
   const server = await startServer(config, createLog({ level: config.log.level }));
+  const stopped = untilStopped(server); // before anybody reads that it runs, and stops it
   serverSummary(config, server).forEach(options.say);
-  return untilStopped(server);
+  return stopped;
 }
 
 /** `npm start`: an authority if there is none, the server, and two sample services. */
@@ -54,12 +55,14 @@ export async function runDevelopment(options: ProgramOptions): Promise<StopCode>
   const log = createLog({ level: config.log.level === 'info' ? 'error' : config.log.level });
   if (!isInitialized(dataPaths(config.data))) await initializeAuthority(config, log);
   const server = await startServer(config, log);
+  const samples = new AbortController();
+  const stopped = untilStopped(server, () => samples.abort());
   developmentSummary(config, server).forEach(options.say);
-  const samples = await startSamples(config, {
+  await startSamples(config, samples.signal, {
     say: (line) => options.say(`  ${line}`),
     onFirstRotation: () => firstRotation(config).forEach(options.say),
   });
-  return untilStopped(server, () => samples.stop());
+  return stopped;
 }
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;

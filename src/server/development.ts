@@ -21,10 +21,6 @@ export interface SampleEvents {
   readonly onFirstRotation: () => void;
 }
 
-export interface Samples {
-  stop(): void;
-}
-
 const program = (): string => join(packageFolder(), 'bin', 'chancery');
 
 function sampleScript(): string {
@@ -32,17 +28,41 @@ function sampleScript(): string {
   return existsSync(source) ? source : join(packageFolder(), 'dist', 'examples', 'mtls', 'service.js');
 }
 
-/** Issues a certificate for each sample and starts both. What is typed here is what a person would type. */
-export async function startSamples(config: Configuration, events: SampleEvents): Promise<Samples> {
+/**
+ * Issues a certificate for each sample and starts both, until `signal` ends them. What is typed here is what a person
+ * would type.
+ */
+export async function startSamples(
+  config: Configuration,
+  signal: AbortSignal,
+  events: SampleEvents,
+): Promise<void> {
   const folder = join(config.data, 'dev');
-  await mkdir(folder, { recursive: true });
+  try {
+    await mkdir(folder, { recursive: true });
+    await Promise.all(SAMPLES.map((name) => issueFor(config, name, join(folder, name))));
+    const port = await freePort();
+    startBoth(config, folder, [port, await freePort(port)], signal, events);
+  } catch (error) {
+    if (!signal.aborted) throw error; // the server was stopped meanwhile
+  }
+}
+
+function startBoth(
+  config: Configuration,
+  folder: string,
+  [firstPort, secondPort]: readonly [number, number],
+  signal: AbortSignal,
+  events: SampleEvents,
+): void {
+  if (signal.aborted) return;
   const [first, second] = SAMPLES;
-  await Promise.all(SAMPLES.map((name) => issueFor(config, name, join(folder, name))));
-  const ports: Record<Sample, number> = { [first]: await freePort(), [second]: await freePort() };
+  const ports: Record<Sample, number> = { [first]: firstPort, [second]: secondPort };
   let rotated = false;
-  const children = SAMPLES.map((name) => {
+  for (const name of SAMPLES) {
     const peer = name === first ? second : first;
     const child = startSample(config, name, peer, join(folder, name), ports);
+    signal.addEventListener('abort', () => child.kill('SIGTERM'));
     createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
       const event = JSON.parse(line) as Record<string, string | number>;
       const text = describe(name, peer, event);
@@ -52,9 +72,7 @@ export async function startSamples(config: Configuration, events: SampleEvents):
         events.onFirstRotation();
       }
     });
-    return child;
-  });
-  return { stop: () => children.forEach((child) => child.kill('SIGTERM')) };
+  }
 }
 
 const idOf = (config: Configuration, name: Sample): string => `spiffe://${config.trustDomain}/sample/${name}`;
@@ -117,10 +135,10 @@ function describe(name: Sample, peer: Sample, event: Record<string, string | num
 }
 
 /** Below the ports that Linux gives to outgoing connections (32768 and up): none of them takes it meanwhile. */
-async function freePort(): Promise<number> {
+async function freePort(taken?: number): Promise<number> {
   for (;;) {
     const port = randomInt(20_000, 32_000);
-    if (await isFree(port)) return port;
+    if (port !== taken && (await isFree(port))) return port;
   }
 }
 

@@ -25,7 +25,10 @@ export async function startShared(): Promise<SharedServer> {
   const checkout = makeCheckout(join(folder, 'checkout'));
   const env = environment(folder, makeTools(join(folder, 'tools')), data);
   const program = new Program(SHARED, checkout, env);
-  await program.says(READY);
+  await program.says(READY).catch(async (error: unknown) => {
+    await program.stop();
+    throw error;
+  });
   const url = (name: string): string =>
     new RegExp(`${name} +https?://([^/\\s]+)`).exec(program.output)?.[1] ?? '';
   return {

@@ -47,12 +47,14 @@ export class Shell {
 
   constructor(folder: string, env: NodeJS.ProcessEnv) {
     this.#folder = folder;
-    this.#bash = spawn('bash', ['--noprofile', '--norc'], {
-      cwd: folder,
-      env,
-      detached: true,
-      stdio: ['pipe', 'pipe', 'pipe'],
-    });
+    this.#bash = watch(
+      spawn('bash', ['--noprofile', '--norc'], {
+        cwd: folder,
+        env,
+        detached: true,
+        stdio: ['pipe', 'pipe', 'pipe'],
+      }),
+    );
     for (const stream of [this.#bash.stdout, this.#bash.stderr])
       stream?.on('data', (chunk: Buffer) => {
         this.#output += chunk.toString('utf8');
@@ -109,12 +111,14 @@ export class Program {
   #heard: (() => void) | undefined;
 
   constructor(command: string, folder: string, env: NodeJS.ProcessEnv) {
-    this.#child = spawn('bash', ['--noprofile', '--norc', '-c', `exec env ${command}`], {
-      cwd: folder,
-      env,
-      detached: true,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    this.#child = watch(
+      spawn('bash', ['--noprofile', '--norc', '-c', `exec env ${command}`], {
+        cwd: folder,
+        env,
+        detached: true,
+        stdio: ['ignore', 'pipe', 'pipe'],
+      }),
+    );
     for (const stream of [this.#child.stdout, this.#child.stderr])
       stream?.on('data', (chunk: Buffer) => {
         this.output += chunk.toString('utf8');
@@ -140,8 +144,8 @@ export class Program {
 
   /** SIGTERM to the program, as Ctrl-C or systemd would; resolves with its exit code. */
   async stop(): Promise<number | null> {
-    const { exitCode } = this.#child;
-    if (exitCode !== null) return exitCode;
+    const { exitCode, signalCode } = this.#child;
+    if (exitCode !== null || signalCode !== null) return exitCode;
     const ended = new Promise<number | null>((resolve) => this.#child.once('exit', resolve));
     this.#child.kill('SIGTERM');
     const late = setTimeout(() => endGroup(this.#child, 'SIGKILL'), 10_000);
@@ -150,6 +154,17 @@ export class Program {
     endGroup(this.#child, 'SIGKILL');
     return code;
   }
+}
+
+/** What was started and has not ended: nothing outlives the tests, however they end. */
+const started = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of started) endGroup(child, 'SIGKILL');
+});
+
+function watch(child: ChildProcess): ChildProcess {
+  started.add(child);
+  return child;
 }
 
 function endGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
