@@ -132,8 +132,7 @@ export const keyIdentifier = (keyBits: Bytes): Bytes => sha256(keyBits).subarray
 
 /** Whether an identifier is that of the key: ours, or the older SHA-1 of RFC 5280 4.2.1.2 (1) that most others write. */
 export const identifiesKey = (identifier: Bytes, keyBits: Bytes): boolean =>
-  equal(identifier, keyIdentifier(keyBits)) ||
-  equal(identifier, createHash('sha1').update(keyBits).digest());
+  equal(identifier, keyIdentifier(keyBits)) || equal(identifier, createHash('sha1').update(keyBits).digest());
 
 /** The DER of a KeyObject's SubjectPublicKeyInfo. */
 export const exportSpki = (key: KeyObject): Bytes => key.export({ type: 'spki', format: 'der' });
