@@ -7,6 +7,8 @@ import * as audit from '../src/api/audit.ts';
 import * as authority from '../src/api/authority.ts';
 import * as certificates from '../src/api/certificates.ts';
 import * as grants from '../src/api/grants.ts';
+import * as logins from '../src/api/logins.ts';
+import * as tokens from '../src/api/tokens.ts';
 
 const COMPONENTS: Readonly<Record<string, z.ZodType>> = {
   Problem,
@@ -14,6 +16,8 @@ const COMPONENTS: Readonly<Record<string, z.ZodType>> = {
   ...schemasOf(authority),
   ...schemasOf(certificates),
   ...schemasOf(grants),
+  ...schemasOf(logins),
+  ...schemasOf(tokens),
 };
 
 function schemasOf(module: Readonly<Record<string, unknown>>): Record<string, z.ZodType> {
@@ -83,6 +87,7 @@ function operation(id: string, route: Route): Record<string, unknown> {
     operationId: id,
     summary: route.summary,
     description: WHO[route.rule],
+    ...(route.rule === 'public' ? { security: [] } : {}),
     ...(params.length === 0 ? {} : { parameters: params }),
     ...(route.body === undefined
       ? {}
@@ -118,17 +123,22 @@ export function renderOpenApi(version: string): string {
       title: 'Chancery',
       version,
       description:
-        'Certificates for workloads, hosts and clients. Callers log in with a client certificate (mTLS).',
+        'Certificates for workloads, hosts and clients. Callers log in with a client certificate (mTLS) or a token.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: 'https://localhost:8443' }],
-    security: [{ mutualTls: [] }],
+    security: [{ mutualTls: [] }, { bearer: [] }],
     paths,
     components: {
       securitySchemes: {
         mutualTls: {
           type: 'mutualTLS',
           description: 'A certificate of an issuer that is marked authenticates',
+        },
+        bearer: {
+          type: 'http',
+          scheme: 'bearer',
+          description: 'An enrolment token (chy_…), or a JWT of a login provider of the configuration',
         },
       },
       schemas,

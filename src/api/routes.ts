@@ -24,6 +24,7 @@ import {
   SignRequest,
 } from './certificates.ts';
 import { Limit, ObjectName, Serial } from './common.ts';
+import { LoginList } from './logins.ts';
 import { CreatedToken, TokenList, TokenRequest, TokenResource } from './tokens.ts';
 import { Explanation, ExplainRequest, GrantList, GrantRequest, GrantResource } from './grants.ts';
 
@@ -232,6 +233,14 @@ export const ROUTES = {
     summary: 'Revoke an enrolment token',
     params: byId,
     status: 204,
+  },
+  listLogins: {
+    method: 'get',
+    path: '/api/v1/logins',
+    rule: 'public',
+    summary: 'List the providers at which people log in',
+    status: 200,
+    response: LoginList,
   },
   listAudit: {
     method: 'get',

@@ -47,6 +47,10 @@ export const ERRORS = {
   // state
   not_found: { status: 404, exit: 4, title: 'There is no such object' },
   already_exists: { status: 409, exit: 2, title: 'The object exists already' },
+  not_ready: { status: 409, exit: 2, title: 'It is not the time for this' },
+  would_strand: { status: 409, exit: 3, title: 'Living certificates would be stranded' },
+  chain_rejected: { status: 403, exit: 3, title: 'The certificate does not fit into the hierarchy' },
+  root_offline: { status: 409, exit: 2, title: 'The key of the root is not here' },
   idempotency_key_reused: { status: 422, exit: 2, title: 'The Idempotency-Key was used for another request' },
   too_many_connections: { status: 429, exit: 2, title: 'Too many connections' },
   // the authority cannot serve now
@@ -59,6 +63,11 @@ export const ERRORS = {
   clock_went_back: { status: 503, exit: 2, title: 'The clock went back' },
   store_unavailable: { status: 503, exit: 2, title: 'The store does not accept records' },
   audit_unavailable: { status: 503, exit: 2, title: 'The audit log does not accept entries' },
+  login_provider_unavailable: {
+    status: 503,
+    exit: 2,
+    title: 'The keys of the login provider cannot be had',
+  },
   shutting_down: { status: 503, exit: 2, title: 'The server is shutting down' },
   self_check_failed: {
     status: 500,

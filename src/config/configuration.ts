@@ -1,6 +1,7 @@
 /** The configuration as programs see it: checked, parsed and frozen. Durations are milliseconds, paths absolute. */
 import type { Duration } from '../base/clock.ts';
 import type { Grant } from '../domain/identity/grant.ts';
+import type { JwtRules } from '../domain/identity/jwt.ts';
 import type { TrustDomain } from '../domain/identity/spiffe-id.ts';
 import type { IssuerPolicy } from '../domain/issuance/issuer.ts';
 import type { Profile } from '../domain/issuance/profile.ts';
@@ -36,6 +37,19 @@ export interface IssuerConfiguration extends IssuerPolicy {
   readonly acme: { readonly enabled: boolean; readonly eab: 'off' | 'optional' | 'required' };
 }
 
+/** Whose JWTs log in, and where its keys are. */
+export interface LoginConfiguration extends JwtRules {
+  readonly keys:
+    | { readonly kind: 'discovery' }
+    | { readonly kind: 'url'; readonly url: string }
+    /** Absolute. */
+    | { readonly kind: 'file'; readonly file: string };
+  /** PEM file with the roots of the provider's HTTPS, absolute; `undefined`: the public ones. */
+  readonly ca: string | undefined;
+  /** For `chancery login`. */
+  readonly client: { readonly id: string; readonly scopes: readonly string[] } | undefined;
+}
+
 export type SettingSource = 'flag' | 'environment' | 'file' | 'default' | 'derived';
 
 /** One setting, for `server config explain`. */
@@ -63,6 +77,7 @@ export interface Configuration {
   readonly profiles: ReadonlyMap<string, Profile>;
   /** Those of the file. */
   readonly grants: readonly Grant[];
+  readonly logins: readonly LoginConfiguration[];
   readonly acme: {
     readonly validation: {
       readonly httpPort: number;

@@ -56,6 +56,7 @@ function block(name: string, value: unknown, pad: string): string[] {
 
 function flow(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(flow).join(', ')}]`;
+  if (isEmpty(value)) return '{}';
   if (typeof value === 'object' && value !== null)
     return `{ ${Object.entries(value)
       .map(([key, inner]) => `${key}: ${flow(inner)}`)

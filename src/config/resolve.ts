@@ -15,6 +15,7 @@ import type {
 } from './configuration.ts';
 import { type Fault, formatPath, formatValue, type SettingPath } from './faults.ts';
 import { defaultExternalUrl, isLoopback, parseHostPort } from './listeners.ts';
+import { plainLogins, resolveLogins } from './logins.ts';
 import { resolveProfiles } from './profiles.ts';
 import type { ConfigurationFile } from './schema.ts';
 
@@ -38,6 +39,7 @@ export function resolve(file: ConfigurationFile, context: Context): Resolved {
   const trustDomain = file.trustDomain as TrustDomain;
   const { all: profiles, faults: profileFaults } = resolveProfiles(file.profiles);
   const { grants, faults: grantFaults } = resolveGrants(file, trustDomain, profiles);
+  const { logins, faults: loginFaults } = resolveLogins(file.logins, context.folderOf);
   const issuers = Object.entries(file.issuers).map(([name, policy]): IssuerConfiguration => ({
     name,
     ...policy,
@@ -58,6 +60,7 @@ export function resolve(file: ConfigurationFile, context: Context): Resolved {
     issuers,
     profiles,
     grants,
+    logins,
     acme: { validation: validation(file) },
     delivery: paths,
     agent: file.agent,
@@ -71,6 +74,7 @@ export function resolve(file: ConfigurationFile, context: Context): Resolved {
     // which profiles are missing was told already
     ...(issuerFaults.length === 0 ? checkOwnNeeds(values) : []),
     ...grantFaults,
+    ...loginFaults,
     ...commandFaults,
     ...checkExternalUrls(values),
   ];
@@ -172,6 +176,7 @@ function toPlain(file: ConfigurationFile, values: Omit<Resolved['values'], 'plai
     profiles: Object.fromEntries(
       Object.keys(file.profiles).map((name) => [name, plainProfile(file, name, values)]),
     ),
+    logins: plainLogins(file.logins, values.logins),
     delivery: { paths: values.delivery.paths, commands: Object.fromEntries(values.delivery.commands) },
     keys:
       passphrase === undefined

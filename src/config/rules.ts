@@ -115,6 +115,44 @@ export const statusUrl = externalUrl(
   'an http URL without user, query and fragment: whoever checks a certificate cannot check that of its CRL first (RFC 5280 8)',
 );
 
+/** The iss of tokens: compared as it stands, so it stays as it was written. */
+export const issuerUrl = externalUrl(
+  'https',
+  'OIDC Discovery 1.0 3: an issuer is an https URL without user, query and fragment',
+);
+
+export const claimName = unless(
+  (value) => /^[\x21-\x7e]{1,200}$/.test(value),
+  'it is no name of a claim',
+  'RFC 7519 4: 1 to 200 visible ASCII characters',
+  'Write it as the token has it, e.g. sub.',
+);
+
+export const audience = unless(
+  (value) => value !== '' && value.length <= 500,
+  'it is no audience',
+  'RFC 7519 4.1.3: a text of 1 to 500 characters',
+  'Write what tokens for this server have in aud.',
+);
+
+export const oauthText = unless(
+  (value) => /^[\x21\x23-\x5b\x5d-\x7e]{1,300}$/.test(value),
+  'it is no client_id and no scope',
+  'RFC 6749 appendix A: 1 to 300 visible ASCII characters without quotes and backslashes',
+  'Write it as the provider gave it.',
+);
+
+export const clockSkew = text((value) => {
+  const skew = value === '0s' ? 0 : parseDuration(value);
+  if (skew === undefined) return { message: 'it is no duration', ...DURATION };
+  if (skew <= 5 * MINUTE) return undefined;
+  return {
+    message: 'it is too long',
+    rule: 'at most 5m: clocks that differ by more are wrong',
+    fix: 'Write e.g. 30s, and set the clock.',
+  };
+});
+
 /** Names of issuers, profiles and commands: parts of URLs, file names and grants. */
 export const objectName = unless(
   (value) => /^[a-z][a-z0-9-]{0,62}$/.test(value),

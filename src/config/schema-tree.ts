@@ -25,7 +25,8 @@ export const schemaTree = (): SchemaNode => (tree ??= z.toJSONSchema(schema, { i
 
 /** Settings by name; those of every alternative together. */
 export const propertiesOf = (node: SchemaNode): Readonly<Record<string, SchemaNode>> =>
-  node.properties ?? Object.fromEntries((node.anyOf ?? []).flatMap((one) => Object.entries(propertiesOf(one))));
+  node.properties ??
+  Object.fromEntries((node.anyOf ?? []).flatMap((one) => Object.entries(propertiesOf(one))));
 
 /** The node that describes what stands at the path. */
 export function nodeAt(path: SettingPath): SchemaNode | undefined {

@@ -3,6 +3,7 @@
  * defaults the embedded default. It checks single values; what has to fit together is in checks.ts.
  */
 import { z } from 'zod';
+import { login } from './login-schema.ts';
 import { grant, issuer, profile } from './objects.ts';
 import {
   credentialName,
@@ -128,6 +129,24 @@ export const schema = z.strictObject({
             maxTtl: '90d',
           },
         ],
+      ],
+    }),
+  logins: z
+    .record(objectName, login)
+    .default({})
+    .describe(
+      'Whose JWTs log in, by name: clusters, CI, clouds, and the login provider of people. Who gets what is said by grants for jwt:<name>:<subject>.',
+    )
+    .meta({
+      examples: [
+        {
+          kubernetes: {
+            issuer: 'https://kubernetes.default.svc.cluster.local',
+            audience: 'chancery',
+            discovery: true,
+            ca: { file: '/etc/chancery/kubernetes-ca.pem' },
+          },
+        },
       ],
     }),
   acme: z

@@ -36,6 +36,7 @@ import { adminGrant, listenerGrant } from './builtin-grants.ts';
 import { dataPaths, renderClientFile, requireAuthority, writePublicFile } from './data.ts';
 import { requireChoice } from './initialize.ts';
 import { issuancePorts } from './issuance.ts';
+import { loginPorts } from './logins.ts';
 import { openData } from './open.ts';
 import { OwnCertificate, ownNames } from './own-certificate.ts';
 import { packageVersion } from './package.ts';
@@ -137,6 +138,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
           [...config.profiles.values()].filter((profile) => profile.login).map(({ name }) => name),
         ),
       },
+      ...loginPorts(config.logins, { clock, log }),
       tokens: store.tokens,
       enrolment: () => ({ url: httpsUrl, root: ownRootFingerprint }),
       audit: store.audit,

@@ -18,7 +18,7 @@ export type NamePattern =
 export function segmentsMatch(pattern: readonly string[], segments: readonly string[]): boolean {
   const deep = pattern.indexOf('**');
   const one = (expected: string | undefined, actual: string | undefined): boolean =>
-    actual !== undefined && (expected === '*' ? actual !== '**' : expected === actual);
+    actual !== undefined && (expected === '*' ? actual !== '**' && actual !== '' : expected === actual);
   if (deep === -1)
     return pattern.length === segments.length && pattern.every((part, i) => one(part, segments[i]));
   const tail = pattern.slice(deep + 1);
@@ -100,6 +100,10 @@ export function patternContains(outer: NamePattern, inner: NamePattern): boolean
 /**
  * Patterns over principal ids: `acme:**`, `mtls:clients:spiffe://example.test/ops/*`, `mtls:*:dns:**.example.test`.
  * The parts before the subject are compared as they are, with `*` for any one; a `**` at any place takes all the rest.
+ *
+ * The subject of a JWT is what its provider makes of it, e.g. `repo:org/app:ref:refs/heads/main`. It is taken apart at
+ * `:` and at `/`, and which of the two stands between two parts counts: `jwt:github:repo:org/*:**` has any one
+ * repository of org, and `repo/org:app` is another subject than `repo:org/app`.
  */
 export type PrincipalPattern = { readonly text: string; readonly segments: readonly string[] };
 
@@ -107,8 +111,12 @@ const KINDS = ['mtls', 'token', 'jwt', 'acme', 'workload'];
 
 export function parsePrincipalPattern(text: string): PrincipalPattern {
   const segments = principalSegments(text);
+  // a JWT's subject may have empty parts: spiffe://…, arn:aws:iam::…
+  const mayHaveEmpty = segments[0] === 'jwt' && segments.length > 3;
   const bad = segments.find(
-    (segment) => segment === '' || (segment.includes('*') && segment !== '*' && segment !== '**'),
+    (segment, i) =>
+      (segment === '' && !(mayHaveEmpty && i > 1)) ||
+      (segment.includes('*') && segment !== '*' && segment !== '**'),
   );
   if (bad !== undefined || segments.filter((segment) => segment === '**').length > 1)
     throw invalid(
@@ -121,9 +129,16 @@ export function parsePrincipalPattern(text: string): PrincipalPattern {
   return { text, segments };
 }
 
-/** `mtls:clients:spiffe://td/a/b` → mtls, clients, spiffe, td, a, b; `mtls:clients:dns:a.b` → mtls, clients, dns, a, b. */
+/**
+ * `mtls:clients:spiffe://td/a/b` → mtls, clients, spiffe, td, a, b; `mtls:clients:dns:a.b` → mtls, clients, dns, a, b;
+ * `jwt:ci:repo:org/app` → jwt, ci, repo, ":", org, "/", app.
+ */
 function principalSegments(id: string): string[] {
   const [kind = '', ...rest] = id.split(':');
+  if (kind === 'jwt') {
+    const [provider = '', ...subject] = rest;
+    return [kind, provider, ...(subject.length === 0 ? [] : subject.join(':').split(/([:/])/))];
+  }
   if (kind !== 'mtls') return [kind, ...rest.join(':').split('/')];
   const [issuer = '', ...subject] = rest;
   const text = subject.join(':');

@@ -1,6 +1,7 @@
 import type { Instant } from '../../base/clock.ts';
 import type { AuditDraft } from '../audit/entry.ts';
 import type { GrantSpec } from './grant.ts';
+import type { Principal } from './principal.ts';
 import type { StoredToken, Token } from './token.ts';
 
 export interface StoredGrant {
@@ -31,4 +32,10 @@ export interface TokenStore {
   revoke(id: string, at: Instant, audit: readonly AuditDraft[]): Promise<void>;
   /** Forgets tokens that expired before `before`; says how many. */
   prune(before: Instant): Promise<number>;
+}
+
+/** Tokens of the login providers. */
+export interface JwtAuthenticator {
+  /** Rejects with `credential_rejected`, or `login_provider_unavailable` while keys cannot be had. */
+  authenticate(token: string): Promise<Principal>;
 }

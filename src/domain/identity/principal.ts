@@ -25,12 +25,18 @@ export type Principal =
     }
   /** Whoever knew the token's secret. `spent`: nothing new is issued for it. */
   | { readonly kind: 'token'; readonly token: Token; readonly spent: boolean }
-  | { readonly kind: 'system'; readonly name: string };
+  /** Whoever a login provider of the configuration says it is, by a signed token. */
+  | { readonly kind: 'jwt'; readonly provider: string; readonly subject: string }
+  | { readonly kind: 'system'; readonly name: string }
+  /** Whoever calls a route that is for anybody. No grant can be for it. */
+  | { readonly kind: 'anonymous' };
 
 /** The ids under which grants can know a principal, the most telling first: `mtls:clients:spiffe://example.test/ops/ann`. */
 export function principalIds(principal: Principal): string[] {
   if (principal.kind === 'system') return [`system:${principal.name}`];
   if (principal.kind === 'token') return [`token:${principal.token.id}`];
+  if (principal.kind === 'jwt') return [`jwt:${principal.provider}:${principal.subject}`];
+  if (principal.kind === 'anonymous') return ['anonymous'];
   return principal.names.map(
     ({ kind, value }) => `mtls:${principal.issuer}:${kind === 'uri' ? value : `${kind}:${value}`}`,
   );

@@ -5,7 +5,7 @@ import type { Door, Principal } from '../../domain/identity/principal.ts';
 
 export interface Exchange<Body = unknown, Query = unknown, Params = unknown> {
   readonly operation: Operation;
-  /** Present for every route that is not public. */
+  /** `anonymous` on a public route. */
   readonly principal: Principal;
   readonly door: Door;
   readonly params: Params;

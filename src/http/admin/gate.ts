@@ -1,7 +1,7 @@
 /** The gate in front of every operation: who asks (step 1), and whether the route's rule lets them in. Deny by default. */
 import type { IncomingMessage } from 'node:http';
 import { ChanceryError } from '../../base/errors.ts';
-import { ROUTES, type Operation } from '../../api/routes.ts';
+import { type Operation, type Route, ROUTES } from '../../api/routes.ts';
 import { authenticateCertificate } from '../../domain/identity/authenticate.ts';
 import { authorizeEverywhere } from '../../domain/identity/authorize.ts';
 import { type Door, type Principal, principalId } from '../../domain/identity/principal.ts';
@@ -11,14 +11,19 @@ import { sha256 } from '../../x509/bytes.ts';
 import { peerOf, presentedCertificate } from '../peer.ts';
 import type { AdminPorts } from './ports.ts';
 
-/** Throws `unauthenticated`, `credential_rejected` or `not_granted`. A login is recorded once per connection. */
+/**
+ * Throws `unauthenticated`, `credential_rejected`, `login_provider_unavailable` or `not_granted`. A login is recorded
+ * once per connection. Who calls a public route is not asked.
+ */
 export async function admit(
   ports: AdminPorts,
   request: IncomingMessage,
   operation: Operation,
   door: Door,
 ): Promise<Principal> {
-  const principal = authenticate(ports, request, door);
+  const { rule } = ROUTES[operation] as Route;
+  if (rule === 'public') return { kind: 'anonymous' };
+  const principal = await authenticate(ports, request, door);
   const { logins } = peerOf(request.socket);
   const id = principalId(principal);
   if (!logins.has(id)) {
@@ -30,7 +35,6 @@ export async function admit(
     // a connection that changes its credential with every request is recorded every time
     if (logins.size < 10) logins.add(id);
   }
-  const { rule } = ROUTES[operation];
   if (rule === 'authenticated') return principal;
   try {
     authorizeEverywhere(
@@ -54,11 +58,11 @@ export async function admit(
 }
 
 /** Throws `unauthenticated` or `credential_rejected`; both are counted, not recorded one by one. */
-function authenticate(ports: AdminPorts, request: IncomingMessage, door: Door): Principal {
+async function authenticate(ports: AdminPorts, request: IncomingMessage, door: Door): Promise<Principal> {
   try {
     const bearer = request.headers.authorization;
     // a credential that was spelled out goes before the one of the connection
-    if (bearer !== undefined) return authenticateBearer(ports, bearer);
+    if (bearer !== undefined) return await authenticateBearer(ports, bearer);
     const presented = presentedCertificate(request.socket);
     if (presented === undefined)
       throw new ChanceryError('unauthenticated', {
@@ -74,18 +78,23 @@ function authenticate(ports: AdminPorts, request: IncomingMessage, door: Door): 
   }
 }
 
-/** Throws `credential_rejected`, in the same words for an unknown and a wrong secret. */
-function authenticateBearer(ports: AdminPorts, header: string): Principal {
-  const credential = /^Bearer ([^ ]{1,4096})$/i.exec(header)?.[1];
-  if (credential?.startsWith('chy_') !== true)
-    throw new ChanceryError('credential_rejected', {
-      message: 'the Authorization header holds no credential that is known here',
-      rule: 'Authorization: Bearer chy_…',
-      fix: 'Send the token unchanged.',
-    });
-  const { secret } = parseTokenString(credential);
-  return authenticateToken(ports.tokens.findBySecret(sha256(secret)), ports.clock.now());
+/** Throws `credential_rejected`, in the same words for an unknown and a wrong secret; the message never quotes it. */
+function authenticateBearer(ports: AdminPorts, header: string): Principal | Promise<Principal> {
+  const credential = BEARER.exec(header)?.[1] ?? '';
+  if (credential.startsWith('chy_')) {
+    const { secret } = parseTokenString(credential);
+    return authenticateToken(ports.tokens.findBySecret(sha256(secret)), ports.clock.now());
+  }
+  if (credential.includes('.')) return ports.jwt.authenticate(credential);
+  throw new ChanceryError('credential_rejected', {
+    message: 'the Authorization header holds no credential that is known here',
+    rule: 'Authorization: Bearer, then an enrolment token (chy_…) or a JWT of a login provider',
+    fix: 'Send the token unchanged.',
+  });
 }
+
+/** RFC 6750 2.1; the longest that is looked at is a JWT. */
+const BEARER = /^Bearer ([A-Za-z0-9._~+/=-]{1,16384})$/i;
 
 export const draft = (
   ports: Pick<AdminPorts, 'clock'>,

@@ -1,11 +1,12 @@
 /** What the operations of /api/v1 need. One object, every member required. */
+import type { LoginProvider } from '../../api/logins.ts';
 import type { Clock, Instant } from '../../base/clock.ts';
 import type { AuditDraft } from '../../domain/audit/entry.ts';
 import type { AuditHead } from '../../domain/audit/head.ts';
 import type { AuditLog } from '../../domain/audit/ports.ts';
 import type { LoginRules } from '../../domain/identity/authenticate.ts';
 import type { GrantBook } from '../../domain/identity/grant-book.ts';
-import type { TokenStore } from '../../domain/identity/ports.ts';
+import type { JwtAuthenticator, TokenStore } from '../../domain/identity/ports.ts';
 import type { TrustDomain } from '../../domain/identity/spiffe-id.ts';
 import type { IssuancePorts } from '../../domain/issuance/issue.ts';
 import type { Generation, IssuerPolicy, Root } from '../../domain/issuance/issuer.ts';
@@ -34,6 +35,9 @@ export interface AdminPorts {
   /** What a token tells its holder: where to go, and which root to expect there. */
   readonly enrolment: () => { readonly url: string; readonly root: string };
   readonly loginRules: LoginRules;
+  readonly jwt: JwtAuthenticator;
+  /** Where people log in. */
+  readonly loginProviders: readonly LoginProvider[];
   readonly audit: AuditLog;
   /** Signs the end of the log now and keeps the head; `undefined` for a log without entries. */
   readonly signHead: () => Promise<AuditHead | undefined>;

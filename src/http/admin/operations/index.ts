@@ -9,6 +9,7 @@ import { authorityOperations } from './authority.ts';
 import { grantOperations } from './grants.ts';
 import { inventoryOperations } from './inventory.ts';
 import { issuingOperations } from './issuing.ts';
+import { loginOperations } from './logins.ts';
 import { tokenOperations } from './tokens.ts';
 
 export type Handlers = { readonly [O in Operation]: Handler };
@@ -19,6 +20,7 @@ export const HANDLERS = (ports: AdminPorts): Handlers => ({
   ...authorityOperations(ports),
   ...grantOperations(ports),
   ...tokenOperations(ports),
+  ...loginOperations(ports),
   ...auditOperations(ports),
   showServer: ({ principal }: Exchange): Reply => {
     const now = ports.clock.now();
