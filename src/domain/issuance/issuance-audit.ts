@@ -1,7 +1,7 @@
 /** What the audit log says of a request for a certificate. */
 import type { ChanceryError } from '../../base/errors.ts';
 import { formatInstant, type Instant } from '../../base/clock.ts';
-import type { AuditDraft, AuditEvent, Json, Outcome } from '../audit/entry.ts';
+import type { AuditDraft, AuditEvent, Outcome } from '../audit/entry.ts';
 import { formatNameKey, type Name } from '../identity/names.ts';
 import { principalId } from '../identity/principal.ts';
 import type { IssuanceRequest } from './request.ts';
