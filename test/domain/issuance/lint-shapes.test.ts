@@ -151,7 +151,7 @@ const SHAPES: readonly (readonly [shape: string, lint: string, spoil: Spoil])[] 
     })),
   ],
   ['a SPIFFE ID of another trust domain', 'trust_domain', uri('spiffe://other.test/a')],
-  ['a negative serial', 'serial_positive', (parts) => ({ ...parts, serial: Buffer.alloc(16) })],
+  ['a serial of zero', 'serial_positive', (parts) => ({ ...parts, serial: Buffer.alloc(16) })],
   ['no status URLs', 'status_urls', extension(() => ({ cRLDistributionPoints: undefined }))],
   [
     'a path length in a leaf',

@@ -5,11 +5,12 @@ import { readCertificate } from '../../../src/x509/certificate.ts';
 import type { KeyPair } from '../../../src/x509/key-pair.ts';
 import { ChanceryError } from '../../../src/base/errors.ts';
 import { parseNames } from '../../../src/domain/identity/names.ts';
+import { issue } from '../../../src/domain/issuance/issue.ts';
 import { DEFAULT_PROFILES } from '../../../src/domain/issuance/profile.ts';
 import { refusalOf, refusalOfAsync } from '../../support/errors.ts';
 import { keyOf } from '../../support/keys.ts';
 import { goodParts, prepareParts } from '../../support/leaf.ts';
-import { issued, makePipeline, type Pipeline } from '../../support/pipeline.ts';
+import { DOOR, issued, makePipeline, type Pipeline, service } from '../../support/pipeline.ts';
 
 let pipeline: Pipeline;
 let own: KeyPair;
@@ -144,22 +145,14 @@ describe('step-ca CVE-2026-30836, CVE-2025-44005: one gate in front of the signe
     expect(pipeline.ledger.audit[0]).toMatchObject({ outcome: 'refused', details: { code } });
   });
 
-  it('a guard that refuses stops everything before the key is even looked at', async () => {
-    const guarded = { ...pipeline.ports, guard: () => refuse() };
-    const refuse = (): never => {
+  it('a guard that refuses stops everything before the request is even read', async () => {
+    const guard = (): never => {
       throw new ChanceryError('clock_went_back', 'it is yesterday');
     };
-    const { issue } = await import('../../../src/domain/issuance/issue.ts');
-    const refusal = await refusalOfAsync(() =>
-      issue(guarded, {
-        principal: { kind: 'system', name: 'x' },
-        door: { name: 'rest', requestId: '1' },
-        profile: 'workload',
-        proof: { csr: Buffer.alloc(0) },
-      }),
-    );
+    const request = { principal: service, door: DOOR, profile: 'workload', proof: { csr: Buffer.alloc(0) } };
+    const refusal = await refusalOfAsync(() => issue({ ...pipeline.ports, guard }, request));
     expect(refusal.code).toBe('clock_went_back');
-    expect(pipeline.journal).not.toContain('signed');
+    expect(pipeline.journal).toEqual(['recording certificate.refused', 'recorded certificate.refused']);
   });
 });
 
