@@ -117,17 +117,31 @@ function readVersion(content: Bytes): number {
   return value + 1;
 }
 
+/** The three parts of a signed certificate (RFC 5280 4.1.1), not looked into. */
+export interface SignedParts {
+  readonly tbs: Bytes;
+  readonly signatureAlgorithm: Bytes;
+  readonly signature: Bytes;
+}
+
+/** Takes a certificate apart. Throws `malformed_der`. */
+export function readSignedParts(der: Bytes): SignedParts {
+  const reader = DerReader.sequence(der, 'certificate');
+  const tbs = reader.expect(TAG.sequence, 'tbsCertificate').raw;
+  const signatureAlgorithm = reader.expect(TAG.sequence, 'signatureAlgorithm').raw;
+  const signature = readOctetBits(reader.next('signatureValue'), 'signatureValue');
+  reader.end('certificate');
+  return { tbs, signatureAlgorithm, signature };
+}
+
 /**
  * Reads a whole certificate. Throws `malformed_certificate` with the reason. What others issued may have its times in
  * `either` form: RFC 5280 4.1.2.5 asks verifiers to process both.
  */
 export function readCertificate(der: Bytes, timeForm?: TimeForm): Certificate {
   try {
-    const reader = DerReader.sequence(der, 'certificate');
-    const tbs = readTbsCertificate(reader.expect(TAG.sequence, 'tbsCertificate').raw, timeForm);
-    const outerSignatureAlgorithm = reader.expect(TAG.sequence, 'signatureAlgorithm').raw;
-    const signature = readOctetBits(reader.next('signatureValue'), 'signatureValue');
-    reader.end('certificate');
+    const { tbs: octets, signatureAlgorithm: outerSignatureAlgorithm, signature } = readSignedParts(der);
+    const tbs = readTbsCertificate(octets, timeForm);
     return { ...tbs, raw: der, tbs, outerSignatureAlgorithm, signature };
   } catch (cause) {
     if (!(cause instanceof ChanceryError)) throw cause;
