@@ -120,7 +120,7 @@ function takeUp(next: Pair): void {
     event: 'rotated',
     from: pair.leaf.serialNumber,
     to: next.leaf.serialNumber,
-    until: next.leaf.validTo,
+    until: new Date(next.leaf.validTo).toISOString().slice(0, 19) + 'Z',
     calls,
     failed,
   });

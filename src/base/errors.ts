@@ -52,7 +52,6 @@ export const ERRORS = {
   chain_rejected: { status: 403, exit: 3, title: 'The certificate does not fit into the hierarchy' },
   root_offline: { status: 409, exit: 2, title: 'The key of the root is not here' },
   idempotency_key_reused: { status: 422, exit: 2, title: 'The Idempotency-Key was used for another request' },
-  too_many_connections: { status: 429, exit: 2, title: 'Too many connections' },
   // the authority cannot serve now
   issuer_stopped: { status: 503, exit: 2, title: 'The issuer is stopped' },
   issuer_expires_too_soon: {

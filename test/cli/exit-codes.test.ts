@@ -67,7 +67,7 @@ describe('answers of the server', () => {
   });
 
   test('Retry-After is told where there is no other fix', async () => {
-    const reply = problem(429, 'too_many_connections', 'too many');
+    const reply = problem(429, 'slow_down', 'too many');
     const { stderr } = await ask({ ...reply, headers: { ...reply.headers, 'retry-after': '7' } });
     expect(stderr).toContain('fix: try again in 7 s\n');
   });

@@ -40,7 +40,7 @@ export function auditLogContract({ name, open }: StoreBackend): void {
         auditDraft({
           details: { text: 'ünïcode \u2028 "quoted" \u0000 \ud83d\ude00', deep: { b: [1, null], a: true } },
         }),
-        auditDraft({ address: '2001:db8::1', event: 'login.refused', outcome: 'refused' }),
+        auditDraft({ address: '2001:db8::1', event: 'request.refused', outcome: 'refused' }),
       ];
       const { audit } = await withEntries(open, drafts);
       let end = EMPTY_CHAIN;

@@ -1,0 +1,13 @@
+/** `npm run bench -- <name>` */
+import { benchIssue } from './issue.ts';
+
+const [name = '', ...flags] = process.argv.slice(2);
+const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
+  issue: () => benchIssue({ peers: !flags.includes('--alone') }),
+};
+
+const bench = BENCHES[name];
+if (bench === undefined) {
+  process.stderr.write(`usage: npm run bench -- ${Object.keys(BENCHES).join('|')} [--alone]\n`);
+  process.exitCode = 1;
+} else await bench();
