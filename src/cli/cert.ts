@@ -13,25 +13,37 @@ const KEY_TYPES = Object.keys({
   'rsa-4096': true,
 } satisfies Record<KeyAlgorithm, true>);
 
+/** `required`: the only form that the verb writes. */
+function packing(command: Command, required = false): Command {
+  const what = 'key, certificate and chain as PKCS#12, mode 0600';
+  return command
+    .optionsGroup('PKCS#12:')
+    .addOption(new Option('--pkcs12 <file>', what).makeOptionMandatory(required))
+    .option(
+      '--pkcs12-password-file <file>',
+      'where its password is, or is put if there is none yet; left out: <file>.password',
+    )
+    .option('--pkcs12-legacy', 'triple DES and SHA-1, for what cannot read AES');
+}
+
 const OUT = 'folder for cert.pem, key.pem, chain.pem and bundle.pem';
 
 export function addCert(program: Command, wiring: Wiring): void {
   const cert = noun(program, 'cert', 'Issue, renew, find and check certificates.');
   cert.commandsGroup('With the server:');
 
-  asking(
-    naming(
-      cert
-        .command('issue')
-        .description('Make a key here and get a certificate for it.')
-        .option('--profile <name>', 'what kind of certificate, e.g. workload, server, client')
-        .option('--issuer <name>', 'left out: the only issuer with this profile')
-        .option('--token-file <file>', 'enrol with a token: it names the server, the profile and the names'),
-    )
-      .option('--ttl <duration>', "lifetime, e.g. 7d or 12h; left out: the profile's default", duration)
-      .addOption(new Option('--key-type <type>', 'what key to make').choices(KEY_TYPES).default('ecdsa-p256'))
-      .requiredOption('--out <dir>', OUT),
-  ).action(run(wiring, async () => (await import('./cert/issue.ts')).issue));
+  const issue = naming(
+    cert
+      .command('issue')
+      .description('Make a key here and get a certificate for it.')
+      .option('--profile <name>', 'what kind of certificate, e.g. workload, server, client')
+      .option('--issuer <name>', 'left out: the only issuer with this profile')
+      .option('--token-file <file>', 'enrol with a token: it names the server, the profile and the names'),
+  )
+    .option('--ttl <duration>', "lifetime, e.g. 7d or 12h; left out: the profile's default", duration)
+    .addOption(new Option('--key-type <type>', 'what key to make').choices(KEY_TYPES).default('ecdsa-p256'))
+    .requiredOption('--out <dir>', OUT);
+  asking(packing(issue)).action(run(wiring, async () => (await import('./cert/issue.ts')).issue));
 
   asking(
     naming(
@@ -48,11 +60,13 @@ export function addCert(program: Command, wiring: Wiring): void {
   ).action(run(wiring, async () => (await import('./cert/sign.ts')).sign));
 
   asking(
-    cert
-      .command('renew')
-      .description('Renew the certificate in a folder with a fresh key of the same type.')
-      .argument('<dir>', 'folder with cert.pem and key.pem; they are replaced')
-      .option('--ttl <duration>', 'lifetime; left out: as long as the certificate lived', duration),
+    packing(
+      cert
+        .command('renew')
+        .description('Renew the certificate in a folder with a fresh key of the same type.')
+        .argument('<dir>', 'folder with cert.pem and key.pem; they are replaced')
+        .option('--ttl <duration>', 'lifetime; left out: as long as the certificate lived', duration),
+    ),
   ).action(run(wiring, async () => (await import('./cert/renew.ts')).renew));
 
   asking(
@@ -84,6 +98,16 @@ export function addCert(program: Command, wiring: Wiring): void {
 
 function addOffline(cert: Command, wiring: Wiring): void {
   cert.commandsGroup('Offline:');
+
+  printing(
+    packing(
+      cert
+        .command('export')
+        .description('Pack what is in a folder of PEM files for Java, Windows and whatever reads PKCS#12.')
+        .argument('<dir>', 'folder with cert.pem, key.pem and chain.pem'),
+      true,
+    ),
+  ).action(run(wiring, async () => (await import('./cert/export.ts')).exportPair));
 
   printing(
     cert

@@ -9,10 +9,11 @@ import { nextCommand, shellWord } from '../next-command.ts';
 import type { Session } from '../session.ts';
 import { printIssued, renewalTime } from './issued.ts';
 import { type NameOptions, readNames, requireNames } from './names.ts';
-import { prepareForKey, writePair } from './pair.ts';
+import { pairText, prepareForKey, writePair } from './pair.ts';
+import { type Pkcs12Options, preparePkcs12, writePkcs12 } from './pkcs12.ts';
 import { makeRequest } from './request.ts';
 
-export interface IssueOptions extends Asking, NameOptions {
+export interface IssueOptions extends Asking, NameOptions, Pkcs12Options {
   readonly profile?: string;
   readonly tokenFile?: string;
   readonly issuer?: string;
@@ -32,6 +33,7 @@ export async function issue(session: Session, options: IssueOptions): Promise<vo
     const names = await readNames(options, client);
     if (tokenFile === undefined) requireNames(names);
     await prepareForKey(out);
+    const wish = await preparePkcs12(options);
     const { privateKey, csr } = await makeRequest(keyType, names);
     const body: SignRequest = {
       csr,
@@ -40,7 +42,10 @@ export async function issue(session: Session, options: IssueOptions): Promise<vo
       ...(ttl && { ttl }),
     };
     const issued = await client.post<IssuedCertificate>('/certificates', body);
-    const files = await writePair(out, issued, privateKey);
+    const files = {
+      ...(await writePair(out, issued, privateKey)),
+      ...(wish && (await writePkcs12(wish, { ...pairText(issued), privateKey }))),
+    };
     const next = nextCommand(`cert renew ${shellWord(out)}`, options);
     await printIssued(session, output, issued, files, `${next}   # from ${renewalTime(issued)} on`);
   });

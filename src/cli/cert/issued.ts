@@ -6,12 +6,13 @@ import type { Session } from '../session.ts';
 import { say } from '../terminal.ts';
 import { flatten } from './names.ts';
 import type { PairFiles } from './pair.ts';
+import type { Pkcs12Files } from './pkcs12.ts';
 
 export async function printIssued(
   { terminal }: Session,
   mode: OutputMode,
   issued: IssuedCertificate,
-  files: Partial<PairFiles>,
+  files: Partial<PairFiles & Pkcs12Files>,
   next: string,
 ): Promise<void> {
   const [first = issued.serial, ...others] = flatten(issued.names);
@@ -28,7 +29,9 @@ export async function printIssued(
       ['expires', timeWithDistance(issued.notAfter, terminal.now())],
       [
         'files',
-        [files.certificate, files.key, files.chain, files.bundle].filter((path) => path !== undefined),
+        [files.certificate, files.key, files.chain, files.bundle, files.pkcs12, files.pkcs12Password].filter(
+          (path) => path !== undefined,
+        ),
       ],
     ],
   });

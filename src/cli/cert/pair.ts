@@ -63,6 +63,15 @@ function isKeyOf(key: KeyObject | undefined, certificate: string): boolean {
   }
 }
 
+/** Certificate and chain as PEM texts. */
+export const pairText = ({
+  certificate,
+  chain,
+}: IssuedCertificate): { readonly certificate: string; readonly chain: string } => ({
+  certificate,
+  chain: chain.join(''),
+});
+
 /** Writes what was issued, key first: a reader in between finds the old set or a key whose certificate is on its way. */
 export async function writePair(
   folder: string,

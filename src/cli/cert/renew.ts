@@ -16,10 +16,11 @@ import { RemoteError } from '../problem.ts';
 import type { Session } from '../session.ts';
 import { say } from '../terminal.ts';
 import { printIssued, renewalTime } from './issued.ts';
-import { pairFiles, prepareForKey, writePair } from './pair.ts';
+import { pairFiles, pairText, prepareForKey, writePair } from './pair.ts';
+import { type Pkcs12Options, preparePkcs12, writePkcs12 } from './pkcs12.ts';
 import { makeRequest } from './request.ts';
 
-export interface RenewOptions extends Asking {
+export interface RenewOptions extends Asking, Pkcs12Options {
   readonly ttl?: string;
 }
 
@@ -27,6 +28,7 @@ export async function renew(session: Session, options: RenewOptions, folder: str
   const { certificate: path, key, chain } = pairFiles(folder);
   const old = readCertificate(decodePemOne(await readTextFile(path), 'CERTIFICATE'));
   await prepareForKey(folder);
+  const wish = await preparePkcs12(options);
   const { privateKey, csr } = await makeRequest(keyAlgorithmOf(readPublicKey(old.spki)), namesOf(old));
   const body: RenewRequest = { csr, ...(options.ttl && { ttl: options.ttl }) };
   const post = (client: Client): Promise<IssuedCertificate> =>
@@ -42,7 +44,10 @@ export async function renew(session: Session, options: RenewOptions, folder: str
     );
     return withClient(session, options, post);
   });
-  const files = await writePair(folder, issued, privateKey);
+  const files = {
+    ...(await writePair(folder, issued, privateKey)),
+    ...(wish && (await writePkcs12(wish, { ...pairText(issued), privateKey }))),
+  };
   await printIssued(
     session,
     options.output,
