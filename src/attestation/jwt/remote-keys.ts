@@ -54,9 +54,9 @@ export class RemoteKeys implements KeySource {
 
   /** A clock that went back leaves nothing young. */
   #isYounger(age: number): boolean {
-    const { now } = this.#options.clock;
+    const now = this.#options.clock.now();
     const at = this.#held?.at;
-    return at !== undefined && now() >= at && now() - at < age;
+    return at !== undefined && now >= at && now - at < age;
   }
 
   #isWaiting(): boolean {
