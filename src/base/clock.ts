@@ -19,7 +19,7 @@ export const floorToSecond = (instant: Instant): Instant => Math.floor(instant /
 
 /** RFC 3339 in UTC without fraction, as every surface prints times: `2026-01-31T00:00:00Z`. */
 export function formatInstant(instant: Instant): string {
-  return new Date(floorToSecond(instant)).toISOString().replace('.000Z', 'Z');
+  return `${new Date(floorToSecond(instant)).toISOString().slice(0, -5)}Z`;
 }
 
 /** Reads RFC 3339 with an explicit zone; `undefined` when the text is anything else or names no real day. */

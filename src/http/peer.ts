@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { ChanceryError } from '../base/errors.ts';
-import type { PresentedCertificate } from '../domain/identity/authenticate.ts';
+import type { LoginRecord, PresentedCertificate } from '../domain/identity/authenticate.ts';
 import { certificateFingerprint, findExtension, formatSerial, readCertificate } from '../x509/certificate.ts';
 import { readExtKeyUsage } from '../x509/extensions.ts';
 import { OID } from '../x509/oids.ts';
@@ -10,6 +10,8 @@ import { OID } from '../x509/oids.ts';
 interface Peer {
   readonly presented: PresentedCertificate | undefined;
   readonly rejection: string | undefined;
+  /** What the store said of the presented certificate, but for its revocation. */
+  record: LoginRecord | undefined;
   /** Principals whose login over this connection is on record. */
   readonly logins: Set<string>;
 }
@@ -23,7 +25,7 @@ export function peerOf(socket: Socket): Peer {
 }
 
 function readPeer(socket: Socket): Peer {
-  const none: Peer = { presented: undefined, rejection: undefined, logins: new Set() };
+  const none: Peer = { presented: undefined, rejection: undefined, record: undefined, logins: new Set() };
   if (!(socket instanceof TLSSocket)) return none;
   const raw = socket.getPeerX509Certificate()?.raw;
   if (raw === undefined) return none;

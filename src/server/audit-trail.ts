@@ -34,6 +34,7 @@ export class AuditTrail {
       record: (recording) => this.#record(recording),
       findClaim: (principal, key) => ledger.findClaim(principal, key),
       findCertificate: (serial) => ledger.findCertificate(serial),
+      findRevocation: (serial) => ledger.findRevocation(serial),
       isKeyBlocked: (fingerprint) => ledger.isKeyBlocked(fingerprint),
     };
   }

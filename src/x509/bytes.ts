@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import { ChanceryError } from '../base/errors.ts';
 
 /** Octets. Node's Buffer is one. */
@@ -40,4 +40,4 @@ export function fromHex(text: string): Bytes | undefined {
   return /^(?:[0-9a-fA-F]{2})*$/.test(text) ? Buffer.from(text, 'hex') : undefined;
 }
 
-export const sha256 = (bytes: Bytes): Bytes => createHash('sha256').update(bytes).digest();
+export const sha256 = (bytes: Bytes): Bytes => hash('sha256', bytes, 'buffer');

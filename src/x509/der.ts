@@ -87,7 +87,18 @@ export function namedBits(bits: readonly number[]): Bytes {
   return bitString(octets, 7 - (highest & 7));
 }
 
+const encodedOids = new Map<string, Bytes>();
+
+/** An OBJECT IDENTIFIER. The few that we write are encoded once. */
 export function oid(dotted: string): Bytes {
+  const known = encodedOids.get(dotted);
+  if (known !== undefined) return known;
+  const encoded = encodeOid(dotted);
+  if (encodedOids.size < 200) encodedOids.set(dotted, encoded);
+  return encoded;
+}
+
+function encodeOid(dotted: string): Bytes {
   const [first = 0, second = 0, ...rest] = dotted.split('.').map(Number);
   const out: number[] = [];
   for (const arc of [first * 40 + second, ...rest]) {

@@ -35,8 +35,17 @@ export interface Extension {
   readonly value: Bytes;
 }
 
-export const encodeExtension = ({ id, critical, value }: Extension): Bytes =>
-  critical ? sequence(oid(id), TRUE, octetString(value)) : sequence(oid(id), octetString(value));
+const encoded = new WeakMap<Extension, Bytes>();
+
+/** The DER of an extension. An object that is used again (a profile's, a generation's) is encoded once. */
+export function encodeExtension(extension: Extension): Bytes {
+  const known = encoded.get(extension);
+  if (known !== undefined) return known;
+  const { id, critical, value } = extension;
+  const der = critical ? sequence(oid(id), TRUE, octetString(value)) : sequence(oid(id), octetString(value));
+  encoded.set(extension, der);
+  return der;
+}
 
 /** Reads the Extensions SEQUENCE. A `critical` that spells out FALSE is not DER (X.690 11.5). */
 export function readExtensions(der: Bytes): Extension[] {

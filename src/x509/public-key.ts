@@ -1,9 +1,10 @@
 /** SubjectPublicKeyInfo (RFC 5480, 8017, 8410) ↔ a key that can verify. */
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import { ChanceryError } from '../base/errors.ts';
-import { type Bytes, equal, sha256, toBase64Url } from './bytes.ts';
+import { type Bytes, equal, sha256 } from './bytes.ts';
 import { DerReader, NULL, readInteger, readOctetBits, readOid, TAG } from './der.ts';
 import { OID } from './oids.ts';
+import { encodePem } from './pem.ts';
 
 /** What profiles speak of: RSA is one type, of 2048 to 4096 bits. */
 export const KEY_TYPES = ['ecdsa-p256', 'ecdsa-p384', 'ed25519', 'rsa'] as const;
@@ -27,13 +28,12 @@ export interface PublicKey {
 interface Curve {
   readonly type: KeyType;
   readonly bits: number;
-  readonly jwk: string;
   readonly octets: number;
 }
 
 const CURVES: Readonly<Record<string, Curve>> = {
-  [OID.prime256v1]: { type: 'ecdsa-p256', bits: 256, jwk: 'P-256', octets: 32 },
-  [OID.secp384r1]: { type: 'ecdsa-p384', bits: 384, jwk: 'P-384', octets: 48 },
+  [OID.prime256v1]: { type: 'ecdsa-p256', bits: 256, octets: 32 },
+  [OID.secp384r1]: { type: 'ecdsa-p384', bits: 384, octets: 48 },
 };
 
 const unusable = (message: string): ChanceryError =>
@@ -45,7 +45,6 @@ const unusable = (message: string): ChanceryError =>
 
 /**
  * Reads a SubjectPublicKeyInfo. Throws `malformed_der`, or `weak_key` for a type that is not served.
- * The key goes to OpenSSL as a JWK: half the CPU of its SPKI decoder.
  */
 export function readPublicKey(spki: Bytes): PublicKey {
   const reader = DerReader.sequence(spki, 'subjectPublicKeyInfo');
@@ -58,7 +57,7 @@ export function readPublicKey(spki: Bytes): PublicKey {
     case OID.ecPublicKey: {
       const curve = readOid(algorithm.next('named curve'), 'named curve');
       algorithm.end('algorithm of the public key');
-      return { ...common, ...ecKey(curve, bits) };
+      return { ...common, ...ecKey(curve, bits), keyObject: toKeyObject(spki) };
     }
     case OID.ed25519: {
       algorithm.end('algorithm of the public key');
@@ -67,31 +66,29 @@ export function readPublicKey(spki: Bytes): PublicKey {
         ...common,
         type: 'ed25519',
         bits: 255,
-        keyObject: toKeyObject({ kty: 'OKP', crv: 'Ed25519', x: toBase64Url(bits) }),
+        keyObject: toKeyObject(spki),
       };
     }
     case OID.rsaEncryption: {
       const parameters = algorithm.expect(TAG.null, 'parameters of the RSA key').raw;
       if (!equal(parameters, NULL)) throw unusable('the parameters of the RSA key are not NULL');
       algorithm.end('algorithm of the public key');
-      return { ...common, ...rsaKey(bits) };
+      return { ...common, ...rsaKey(bits), keyObject: toKeyObject(spki) };
     }
     default:
       throw unusable(`the public key has the algorithm ${id}`);
   }
 }
 
-function ecKey(curveId: string, point: Bytes): Pick<PublicKey, 'type' | 'bits' | 'keyObject'> {
+function ecKey(curveId: string, point: Bytes): Pick<PublicKey, 'type' | 'bits'> {
   const curve = CURVES[curveId];
   if (curve === undefined) throw unusable(`the public key is on the curve ${curveId}`);
   if (point[0] !== 4 || point.length !== 1 + 2 * curve.octets)
     throw unusable('the public key is not an uncompressed point (RFC 5480 2.2)');
-  const x = toBase64Url(point.subarray(1, 1 + curve.octets));
-  const y = toBase64Url(point.subarray(1 + curve.octets));
-  return { type: curve.type, bits: curve.bits, keyObject: toKeyObject({ kty: 'EC', crv: curve.jwk, x, y }) };
+  return { type: curve.type, bits: curve.bits };
 }
 
-function rsaKey(content: Bytes): Pick<PublicKey, 'type' | 'bits' | 'rsa' | 'keyObject'> {
+function rsaKey(content: Bytes): Pick<PublicKey, 'type' | 'bits' | 'rsa'> {
   const reader = DerReader.sequence(content, 'RSA public key');
   const modulus = unsigned(readInteger(reader.next('modulus'), 'modulus'), 'modulus');
   const exponent = unsigned(
@@ -102,8 +99,7 @@ function rsaKey(content: Bytes): Pick<PublicKey, 'type' | 'bits' | 'rsa' | 'keyO
   const bits = modulus.length * 8 - Math.clz32(modulus[0] ?? 0) + 24;
   if (bits < 2048 || bits > 4096) throw unusable(`the RSA modulus has ${bits} bits`);
   if (exponent.length > 8) throw unusable(`the RSA exponent has ${exponent.length} octets`);
-  const keyObject = toKeyObject({ kty: 'RSA', n: toBase64Url(modulus), e: toBase64Url(exponent) });
-  return { type: 'rsa', bits, rsa: { modulus, exponent }, keyObject };
+  return { type: 'rsa', bits, rsa: { modulus, exponent } };
 }
 
 function unsigned(content: Bytes, what: string): Bytes {
@@ -111,9 +107,13 @@ function unsigned(content: Bytes, what: string): Bytes {
   return content[0] === 0 && content.length > 1 ? content.subarray(1) : content;
 }
 
-function toKeyObject(jwk: { kty: string } & Record<string, string>): KeyObject {
+/**
+ * The key goes to OpenSSL as PEM text: Node looks at any object that is not text for a KeyObject and a CryptoKey first,
+ * which costs more than reading the key.
+ */
+function toKeyObject(spki: Bytes): KeyObject {
   try {
-    return createPublicKey({ key: jwk, format: 'jwk' });
+    return createPublicKey(encodePem('PUBLIC KEY', spki));
   } catch (cause) {
     throw new ChanceryError(
       'weak_key',

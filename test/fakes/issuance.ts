@@ -54,6 +54,10 @@ export class MemoryLedger implements Ledger {
     return this.store.ledger.findCertificate(serial);
   }
 
+  findRevocation(serial: string): ReturnType<Ledger['findRevocation']> {
+    return this.store.ledger.findRevocation(serial);
+  }
+
   isKeyBlocked(keyFingerprint: string): boolean {
     return this.store.ledger.isKeyBlocked(keyFingerprint);
   }

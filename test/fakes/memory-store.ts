@@ -66,6 +66,8 @@ export class MemoryStore {
       return found && { serial: found.serial, requestHash: found.requestHash };
     },
     findCertificate: (serial) => this.certificates.find((certificate) => certificate.serial === serial),
+    findRevocation: (serial) =>
+      this.certificates.find((certificate) => certificate.serial === serial)?.revokedAt,
     isKeyBlocked: (keyFingerprint) => this.#blocked.has(keyFingerprint),
   };
 

@@ -36,6 +36,9 @@ export function openLedger(
   const bySerial: Statement<[Uint8Array], CertificateRow> = database.prepare(
     'SELECT * FROM certificates WHERE serial = ?',
   );
+  const revokedAt: Statement<[Uint8Array], { revoked_at: number | null }> = database.prepare(
+    'SELECT revoked_at FROM certificates WHERE serial = ?',
+  );
   const blocked: Statement<[Uint8Array]> = database.prepare(
     'SELECT 1 FROM blocked_keys WHERE key_fingerprint = ?',
   );
@@ -69,6 +72,10 @@ export function openLedger(
       const octets = fromHex(serial);
       const row = octets && writer.read(() => bySerial.get(octets));
       return row && readCertificateRow(row);
+    },
+    findRevocation(serial) {
+      const octets = fromHex(serial);
+      return octets && writer.read(() => revokedAt.get(octets))?.revoked_at;
     },
     isKeyBlocked(keyFingerprint) {
       const octets = fromHex(keyFingerprint);

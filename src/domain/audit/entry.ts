@@ -14,7 +14,6 @@ export const AUDIT_EVENTS = [
   'private-key.released',
   'issuer.stopped',
   'login',
-  'login.refused',
   'request.refused',
   'requests.refused.anonymous',
   'grant.created',

@@ -74,6 +74,8 @@ export interface Ledger {
     key: string,
   ): { readonly serial: string; readonly requestHash: string } | undefined;
   findCertificate(serial: string): StoredCertificate | undefined;
+  /** When the certificate was revoked, `null` for never; `undefined` for a serial that was never recorded. */
+  findRevocation(serial: string): Instant | null | undefined;
   isKeyBlocked(keyFingerprint: string): boolean;
 }
 

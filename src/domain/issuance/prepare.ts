@@ -61,10 +61,8 @@ export function prepareLeaf(plan: LeafPlan): PreparedLeaf {
     extensions: [
       ...fixedExtensions(profile, plan.publicKey),
       subjectKeyIdentifier(keyIdentifier(plan.publicKey.keyBits)),
-      authorityKeyIdentifier(generation.subjectKeyIdentifier),
       subjectAltName(plan.names, subject === EMPTY_NAME),
-      crlDistributionPoints([plan.urls.crlShard(generation.id, shard)]),
-      authorityInfoAccess({ ocsp: [plan.urls.ocsp], caIssuers: [plan.urls.certificate(generation.id)] }),
+      ...generationExtensions(generation, plan.urls, shard),
     ],
   });
   const prepared = PreparedCertificate.of(tbs, generation, {
@@ -101,6 +99,30 @@ function leafSubject(profile: Profile, names: readonly Name[]): Bytes {
     ? names.find(({ kind, value }) => kind !== 'uri' && value.length <= 64)
     : undefined;
   return first === undefined ? EMPTY_NAME : encodeName([commonName(first.value)]);
+}
+
+interface GenerationExtensions {
+  readonly urls: StatusUrls;
+  readonly authority: readonly Extension[];
+  readonly shards: Map<number, Extension>;
+}
+
+const extensionsOf = new WeakMap<Generation, GenerationExtensions>();
+
+/** The extensions that the generation decides: its key, where it is found, and where its CRL shard is. */
+function generationExtensions(generation: Generation, urls: StatusUrls, shard: number): Extension[] {
+  let known = extensionsOf.get(generation);
+  if (known?.urls !== urls) {
+    const access = { ocsp: [urls.ocsp], caIssuers: [urls.certificate(generation.id)] };
+    const authority = [authorityKeyIdentifier(generation.subjectKeyIdentifier), authorityInfoAccess(access)];
+    extensionsOf.set(generation, (known = { urls, authority, shards: new Map() }));
+  }
+  let point = known.shards.get(shard);
+  if (point === undefined) {
+    point = crlDistributionPoints([urls.crlShard(generation.id, shard)]);
+    known.shards.set(shard, point);
+  }
+  return [...known.authority, point];
 }
 
 const purposesOf = new WeakMap<Profile, Extension>();

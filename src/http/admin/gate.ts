@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import { ChanceryError } from '../../base/errors.ts';
 import { type Operation, type Route, ROUTES } from '../../api/routes.ts';
-import { authenticateCertificate } from '../../domain/identity/authenticate.ts';
+import { authenticateCertificate, type LoginRecord } from '../../domain/identity/authenticate.ts';
 import { authorizeEverywhere } from '../../domain/identity/authorize.ts';
 import { type Door, type Principal, principalId } from '../../domain/identity/principal.ts';
 import { authenticateToken } from '../../domain/identity/token-login.ts';
@@ -70,12 +70,24 @@ async function authenticate(ports: AdminPorts, request: IncomingMessage, door: D
         rule: 'callers of /api/v1 log in with a client certificate (mTLS) or a token (Authorization: Bearer)',
         fix: 'Use `chancery … --data DIR`, or send a certificate and its chain with the connection.',
       });
-    const record = ports.issuance.ledger.findCertificate(presented.serial);
+    const record = loginRecord(ports, request, presented.serial);
     return authenticateCertificate(presented, record, ports.loginRules, ports.clock.now());
   } catch (error) {
     if (error instanceof ChanceryError) ports.refusedAnonymous(error, door.address);
     throw error;
   }
+}
+
+/** What a certificate says never changes; whether it was revoked is asked with every request. */
+function loginRecord(
+  { issuance }: AdminPorts,
+  request: IncomingMessage,
+  serial: string,
+): LoginRecord | undefined {
+  const peer = peerOf(request.socket);
+  if (peer.record === undefined) return (peer.record = issuance.ledger.findCertificate(serial));
+  const revokedAt = issuance.ledger.findRevocation(serial);
+  return revokedAt === undefined ? undefined : { ...peer.record, revokedAt };
 }
 
 /** Throws `credential_rejected`, in the same words for an unknown and a wrong secret; the message never quotes it. */
