@@ -8,6 +8,11 @@ import {
   type JwtRules,
   type UnverifiedJwt,
 } from '../../../src/domain/identity/jwt.ts';
+import {
+  parsePrincipalPattern,
+  principalMatches,
+  principalPatternContains,
+} from '../../../src/domain/identity/pattern.ts';
 import { principalId } from '../../../src/domain/identity/principal.ts';
 import { readVerificationKey, type VerificationKey } from '../../../src/x509/jwk.ts';
 import { refusalOf } from '../../support/errors.ts';
@@ -220,5 +225,82 @@ describe('the key of a token', () => {
   it('is not one of two with the same kid', () => {
     const refused = refusalOf(() => chooseKey([one, key('ES256')], es256('one')));
     expect(refused.detail.message).toMatch(/several keys/);
+  });
+});
+
+describe('a pattern over JWT principals', () => {
+  const matches = (pattern: string, id: string): boolean =>
+    principalMatches(parsePrincipalPattern(pattern), id);
+  it.each<[string, string, boolean]>([
+    ['jwt:github:repo:org/*:**', 'jwt:github:repo:org/app:ref:refs/heads/main', true],
+    ['jwt:github:repo:org/*:**', 'jwt:github:repo:org/app/x:ref:refs/heads/main', false],
+    ['jwt:github:repo:org/*:**', 'jwt:github:repo:evil/app:ref:refs/heads/main', false],
+    ['jwt:github:repo:org/*:**', 'jwt:github:repo:org-evil/app:ref:refs/heads/main', false],
+    ['jwt:github:repo:org/*:**', 'jwt:github:repo:org/app', false],
+    ['jwt:github:repo:org/app:*', 'jwt:github:repo:org/app:pull_request', true],
+    ['jwt:github:repo:org/app:*', 'jwt:github:repo:org/app:environment:prod', false],
+    ['jwt:github:repo:org/app:*', 'jwt:github:repo:org/app:', false],
+    ['jwt:github:repo:org/*:environment:prod', 'jwt:github:repo:org/app:environment:prod', true],
+    ['jwt:github:repo:org/*:environment:prod', 'jwt:github:repo:org/app:environment:prod/x', false],
+    [
+      'jwt:github:repo:org/*:environment:prod',
+      'jwt:github:repo:org/app:environment:x:environment:prod',
+      false,
+    ],
+    ['jwt:github:repo:org/app', 'jwt:github:repo/org:app', false],
+    ['jwt:github:repo:org/app', 'jwt:gitlab:repo:org/app', false],
+    [
+      'jwt:kubernetes:system:serviceaccount:team-a:*',
+      'jwt:kubernetes:system:serviceaccount:team-a:app',
+      true,
+    ],
+    [
+      'jwt:kubernetes:system:serviceaccount:team-a:*',
+      'jwt:kubernetes:system:serviceaccount:team-b:app',
+      false,
+    ],
+    [
+      'jwt:kubernetes:system:serviceaccount:team-a:*',
+      'jwt:kubernetes:system:serviceaccount:team-a:app:x',
+      false,
+    ],
+    ['jwt:kubernetes:system:serviceaccount:*:app', 'jwt:kubernetes:system:serviceaccount:/:app', false],
+    ['jwt:github:*', 'jwt:github:a:b', false],
+    ['jwt:github:**', 'jwt:github:a:b/c', true],
+    ['jwt:github:**', 'jwt:gitlab:a:b/c', false],
+    ['jwt:github:**', 'mtls:github:dns:a', false],
+    ['jwt:github:ann', 'jwt:github:*', false],
+    ['jwt:*:ann', 'jwt:google:ann', true],
+    ['jwt:**', 'jwt:google:ann', true],
+    ['jwt:cloud:arn:aws:iam::1234:role/*', 'jwt:cloud:arn:aws:iam::1234:role/app', true],
+    ['jwt:svid:spiffe://other.test/*', 'jwt:svid:spiffe://other.test/app', true],
+    ['jwt:svid:spiffe://other.test/*', 'jwt:svid:spiffe:/other.test/app', false],
+  ])('%s, %s: %s', (pattern, id, expected) => {
+    expect(matches(pattern, id)).toBe(expected);
+  });
+
+  it.each([
+    'jwt:',
+    'jwt',
+    'jwt::ann',
+    'jwt:github:',
+    'jwt:github:repo:org/a*',
+    'jwt:github:**:**',
+    'anonymous',
+    'anonymous:**',
+  ])('%s is refused', (text) => {
+    expect(refusalOf(() => parsePrincipalPattern(text)).code).toBe('invalid_name');
+  });
+
+  it.each<[string, string, boolean]>([
+    ['jwt:github:repo:org/**', 'jwt:github:repo:org/app:*', true],
+    ['jwt:github:repo:org/*', 'jwt:github:repo:org/**', false],
+    ['jwt:github:**', 'jwt:*:**', false],
+    ['jwt:*:**', 'jwt:github:**', true],
+    ['jwt:github:a:*', 'jwt:github:a/*', false],
+  ])('%s contains %s: %s', (outer, inner, expected) => {
+    expect(principalPatternContains(parsePrincipalPattern(outer), parsePrincipalPattern(inner))).toBe(
+      expected,
+    );
   });
 });
