@@ -1,36 +1,15 @@
 /** The server program: what `chancery init`, `chancery server` and `chancery dev` run. Talk goes to stderr, data to stdout. */
 import { SECOND } from './base/clock.ts';
-import { type Configuration, loadConfiguration } from './config/index.ts';
 import { type Initialized, initializeAuthority } from './server/initialize.ts';
 import { dataPaths, isInitialized } from './server/data.ts';
 import { startSamples } from './server/development.ts';
+import { type ProgramOptions, resolveConfiguration } from './server/options.ts';
 import { type RunningServer, startServer, type StopCode } from './server/run.ts';
 import { developmentSummary, firstRotation, initializedSummary, serverSummary } from './server/summary.ts';
 import { createLog } from './telemetry/log.ts';
 
-/** What the command line said; environment and working directory come in, too. */
-export interface ProgramOptions {
-  readonly data?: string | undefined;
-  readonly config?: string | undefined;
-  readonly passphraseFile?: string | undefined;
-  /** Single settings, e.g. `{ 'log.level': 'debug' }`. */
-  readonly settings?: Readonly<Record<string, string>> | undefined;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly cwd: string;
-  /** Writes a line for a person. */
-  readonly say: (line: string) => void;
-}
-
-/** The configuration that the options, the environment, and what `init` remembered lead to. */
-const resolveConfiguration = ({
-  data,
-  config,
-  passphraseFile,
-  settings,
-  env,
-  cwd,
-}: ProgramOptions): Promise<Configuration> =>
-  loadConfiguration({ flags: { data, config, passphraseFile, settings }, env, cwd });
+export { examine } from './server/doctor/examine.ts';
+export { recoverAdmin } from './server/recover.ts';
 
 /** Makes an authority, or what is missing in one. */
 export async function initialize(options: ProgramOptions): Promise<Initialized> {

@@ -31,8 +31,14 @@ export const NOUNS: readonly Noun[] = [
   {
     name: 'server',
     topic: START,
-    summary: 'run the server; show and explain its configuration',
+    summary: 'run the server; recover its admin; show and explain its configuration',
     load: async () => (await import('./server.ts')).addServer,
+  },
+  {
+    name: 'doctor',
+    topic: START,
+    summary: 'look at a data folder and its server: what is wrong, and what mends it',
+    load: async () => (await import('./doctor.ts')).addDoctor,
   },
   {
     name: 'cert',

@@ -1,6 +1,6 @@
 /** `chancery server`: runs it; `chancery server config …` tells about its configuration. */
 import type { Command } from 'commander';
-import { noun, printing, run, type Wiring } from './command.ts';
+import { duration, noun, printing, run, type Wiring } from './command.ts';
 import { type LocalOptions, owning, programOptions } from './local.ts';
 import type { ExitCode, Session } from './session.ts';
 
@@ -20,6 +20,17 @@ export function addServer(program: Command, wiring: Wiring): void {
     .command('reference')
     .description('Print a commented configuration with every setting.')
     .action(run(wiring, async () => (await import('./server/config.ts')).printReference));
+
+  const admin = noun(server, 'admin', 'The first operator of a data folder.');
+  printing(
+    owning(
+      admin
+        .command('recover')
+        .description(
+          'Make a fresh login in admin/ where the old one is lost or over. The server must be stopped; it is audited.',
+        ),
+    ).option('--ttl <duration>', 'lifetime, up to what the profile allows', duration, '1d'),
+  ).action(run(wiring, async () => (await import('./server/recover.ts')).recover));
 }
 
 const runServer = async ({ terminal, programs }: Session, options: LocalOptions): Promise<ExitCode> =>

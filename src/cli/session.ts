@@ -17,6 +17,15 @@ export interface ProgramOptions {
   readonly say: (line: string) => void;
 }
 
+/** What `doctor` found: one of several lines of a check. */
+export interface Finding {
+  readonly check: string;
+  readonly severity: 'ok' | 'info' | 'warning' | 'critical';
+  readonly message: string;
+  readonly fix?: string;
+  readonly docs: string;
+}
+
 /** What src/server.ts offers. */
 export interface LocalPrograms {
   /** Says what was made, and where. */
@@ -24,6 +33,15 @@ export interface LocalPrograms {
   /** Resolves when the server has stopped. */
   readonly runServer: (options: ProgramOptions) => Promise<ExitCode>;
   readonly runDevelopment: (options: ProgramOptions) => Promise<ExitCode>;
+  /** Changes nothing; the server may run. */
+  readonly examine: (options: ProgramOptions) => Promise<readonly Finding[]>;
+  /** Needs the lock of the data folder. */
+  readonly recoverAdmin: (options: ProgramOptions & { readonly ttl?: string | undefined }) => Promise<{
+    readonly certificate: string;
+    readonly key: string;
+    readonly serial: string;
+    readonly notAfter: string;
+  }>;
 }
 
 export interface Session {

@@ -18,6 +18,8 @@ function programs(): LocalPrograms & { readonly started: [string, ProgramOptions
       started.push(['server', options]);
       return 0;
     },
+    examine: async () => [],
+    recoverAdmin: async () => ({ certificate: '', key: '', serial: '', notAfter: '' }),
     runDevelopment: async (options) => {
       started.push(['dev', options]);
       return 2;

@@ -16,7 +16,7 @@ export interface SharedServer {
 const SHARED = 'npm start';
 /** In the output of a program that stays: it is stopped here. */
 const CTRL_C = '^C';
-const STAYS = /^(?:\S+=\S+ )*chancery server(?! config)/;
+const STAYS = /^(?:\S+=\S+ )*chancery server(?! (?:config|admin|backup|restore|unseal-copy))/;
 const READY = /state +(\S+)\n(?:[\s\S]*knows it by[^\n]*\n){2}/;
 
 export async function startShared(): Promise<SharedServer> {

@@ -1,4 +1,5 @@
 /** One process at a time works in a data folder: a lock that the kernel drops with the process, also after kill -9. */
+import { existsSync } from 'node:fs';
 import Database from 'better-sqlite3';
 
 export interface DataLock {
@@ -17,4 +18,19 @@ export function lockData(file: string): DataLock | undefined {
     throw error;
   }
   return { release: () => database.close() };
+}
+
+/** Whether another process holds the lock now. Takes nothing and leaves nothing. */
+export function isLocked(file: string): boolean {
+  if (!existsSync(file)) return false;
+  let database: Database.Database | undefined;
+  try {
+    database = new Database(file, { readonly: true, timeout: 0 });
+    database.prepare('SELECT count(*) FROM sqlite_schema').get();
+    return false;
+  } catch (error) {
+    return (error as { code?: string }).code?.startsWith('SQLITE_BUSY') === true;
+  } finally {
+    database?.close();
+  }
 }

@@ -20,6 +20,7 @@ export const AUDIT_EVENTS = [
   'grant.deleted',
   'token.created',
   'token.revoked',
+  'admin.recovered',
   'audit.exported',
   'clock.alarm',
 ] as const;

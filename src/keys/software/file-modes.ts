@@ -72,7 +72,16 @@ export function unsafeFiles(faults: readonly FileFault[]): ChanceryError {
  * passed over. Throws `unsafe_files` with every fault and the commands that mend them.
  */
 export function checkPrivateFiles(data: string, uid: number | undefined = process.geteuid?.()): void {
-  const faults = PRIVATE_FOLDERS.flatMap((name) => {
+  const faults = privateFileFaults(data, uid);
+  if (faults.length > 0) throw unsafeFiles(faults);
+}
+
+/** The same, for who wants to tell them one by one. */
+export function privateFileFaults(
+  data: string,
+  uid: number | undefined = process.geteuid?.(),
+): readonly FileFault[] {
+  return PRIVATE_FOLDERS.flatMap((name) => {
     const folder = join(data, name);
     const own = faultOf(folder, uid);
     if (own.length > 0 || name === 'db') return own; // what lies in a folder that is not private is in anybody's hands
@@ -80,7 +89,6 @@ export function checkPrivateFiles(data: string, uid: number | undefined = proces
       .filter((path) => name === 'keys' || /key/i.test(basename(path)))
       .flatMap((path) => faultOf(path, uid));
   });
-  if (faults.length > 0) throw unsafeFiles(faults);
 }
 
 function faultOf(path: string, uid: number | undefined): FileFault[] {

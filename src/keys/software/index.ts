@@ -1,11 +1,12 @@
 export { type KeySource } from './kek.ts';
 export { createKeyring, type Keyring, openKeyring } from './keyring.ts';
-export { checkPrivateFiles, PRIVATE_FOLDERS } from './file-modes.ts';
+export { checkPrivateFiles, type FileFault, PRIVATE_FOLDERS, privateFileFaults } from './file-modes.ts';
 export {
   makeFolder,
   PRIVATE_FILE,
   PRIVATE_FOLDER,
   readPrivateFile,
+  replacePrivateFiles,
   writePrivateFile,
 } from './private-files.ts';
 export { SoftwareKeys, type SoftwareKeysOptions } from './store.ts';

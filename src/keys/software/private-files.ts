@@ -63,6 +63,22 @@ async function writeTemporary(path: string, content: Bytes | string, mode: numbe
   }
 }
 
+/** Replaces files of one folder that belong together: all are durable beside their places before the first is moved there. */
+export async function replacePrivateFiles(
+  files: readonly { readonly path: string; readonly content: Bytes | string }[],
+): Promise<void> {
+  const suffix = `${randomBytes(6).toString('hex')}.tmp`;
+  const temporary = (path: string): string => join(dirname(path), `.${basename(path)}.${suffix}`);
+  try {
+    for (const { path, content } of files) await writeTemporary(temporary(path), content, PRIVATE_FILE);
+    for (const { path } of files) await rename(temporary(path), path);
+  } catch (error) {
+    for (const { path } of files) await unlink(temporary(path)).catch(() => undefined);
+    throw error;
+  }
+  for (const folder of new Set(files.map(({ path }) => dirname(path)))) await syncFolder(folder);
+}
+
 /** Unlike rename, link fails where the name is taken. */
 async function linkNew(temporary: string, path: string): Promise<void> {
   try {
