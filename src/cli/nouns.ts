@@ -83,6 +83,12 @@ export const NOUNS: readonly Noun[] = [
     load: async () => (await import('./audit.ts')).addAudit,
   },
   {
+    name: 'completion',
+    topic: 'Other:',
+    summary: 'print what makes bash, zsh or fish complete commands',
+    load: async () => (await import('./completion.ts')).addCompletion,
+  },
+  {
     name: 'version',
     topic: 'Other:',
     summary: 'print the version',
