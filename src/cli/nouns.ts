@@ -77,6 +77,12 @@ export const NOUNS: readonly Noun[] = [
     load: async () => (await import('./token.ts')).addToken,
   },
   {
+    name: 'login',
+    topic: POLICY,
+    summary: 'log in at a login provider (OIDC) and keep a certificate of your own',
+    load: async () => (await import('./login.ts')).addLogin,
+  },
+  {
     name: 'audit',
     topic: POLICY,
     summary: 'list, export, verify; sign a head',
