@@ -1,9 +1,14 @@
 import { z } from 'zod';
-import { Pem, Time } from './common.ts';
+import { ObjectName, Pem, Time } from './common.ts';
+
+const STATES = ['next', 'current', 'superseded', 'retired'] as const;
 
 export const RootResource = z
   .object({
     name: z.string(),
+    line: z.string().describe('What the configuration calls it: the name of the first of its line'),
+    state: z.enum(STATES),
+    offline: z.boolean().describe('Whether its key is kept elsewhere'),
     subject: z.string(),
     fingerprint: z.string().describe('SHA-256 of the certificate, hexadecimal'),
     notBefore: Time,
@@ -19,7 +24,10 @@ export type RootList = z.infer<typeof RootList>;
 export const GenerationResource = z
   .object({
     id: z.string(),
-    state: z.enum(['next', 'current', 'retired']),
+    root: z.string().describe('Name of the root that signed it'),
+    state: z
+      .enum(STATES)
+      .describe('superseded: a newer one issues, and certificates of this one may still live'),
     stopped: z.string().optional().describe('Why nothing is signed under it any more'),
     subject: z.string(),
     serial: z.string(),
@@ -34,6 +42,37 @@ export const GenerationResource = z
   .describe('One generation of an issuer: own key, name, key identifier and URLs');
 export type GenerationResource = z.infer<typeof GenerationResource>;
 
+export const PendingResource = z
+  .object({
+    generation: z.string(),
+    root: z.string().describe('Name of the root that has to sign'),
+    csr: Pem,
+    createdAt: Time,
+  })
+  .describe('The request of a generation that waits for the signature of an offline root');
+export type PendingResource = z.infer<typeof PendingResource>;
+
+export const PreparedResource = z
+  .object({ generation: GenerationResource.optional(), request: PendingResource.optional() })
+  .describe('The next generation, or the request for it');
+export type PreparedResource = z.infer<typeof PreparedResource>;
+
+export const ImportRequest = z
+  .strictObject({ certificate: Pem })
+  .describe('A certificate that an offline root signed for a request of ours');
+export type ImportRequest = z.infer<typeof ImportRequest>;
+
+export const CrlRequest = z
+  .strictObject({ crl: Pem })
+  .describe('A CRL that was signed with the key of a root');
+export type CrlRequest = z.infer<typeof CrlRequest>;
+export const CrlResource = z
+  .object({ root: z.string(), number: z.string(), thisUpdate: Time, nextUpdate: Time })
+  .describe('The newest CRL of a root');
+export type CrlResource = z.infer<typeof CrlResource>;
+
+export const byGeneration = z.strictObject({ id: ObjectName });
+
 export const IssuerResource = z
   .object({
     name: z.string(),
@@ -41,6 +80,7 @@ export const IssuerResource = z
     profiles: z.array(z.string()),
     authenticates: z.boolean().describe('Whether its certificates log in here'),
     generations: z.array(GenerationResource),
+    pending: PendingResource.optional(),
   })
   .describe('A named signing authority');
 export type IssuerResource = z.infer<typeof IssuerResource>;

@@ -15,6 +15,8 @@ export interface Metrics {
 export interface MetricSources {
   /** notAfter of each issuer's generation. */
   issuerNotAfter(): Iterable<{ readonly generation: string; readonly notAfter: Instant }>;
+  /** Issuers that wait for the signature of an offline root. */
+  issuersNeedingSignature(): Iterable<string>;
   /** Seconds until the first live certificate expires if the server stays down; `undefined` when none lives. */
   headroomSeconds(): number | undefined;
   auditSequence(): number;

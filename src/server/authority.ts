@@ -2,16 +2,19 @@
 import { ChanceryError } from '../base/errors.ts';
 import type { Clock } from '../base/clock.ts';
 import type { AuditDraft } from '../domain/audit/entry.ts';
+import { type GenerationState, type Slots, slotsOf, stateOf } from '../domain/issuance/generations.ts';
 import {
   type Generation,
-  generationState,
   type IssuerPolicy,
   openGeneration,
   openRoot,
+  type PendingGeneration,
   type Root,
 } from '../domain/issuance/issuer.ts';
 import type { AuthorityStore, IssuerDirectory } from '../domain/issuance/ports.ts';
 import type { AuthorityView } from '../http/admin/ports.ts';
+
+const ORDER: Readonly<Record<GenerationState, number>> = { current: 0, next: 1, superseded: 2, retired: 3 };
 
 export class Authority implements AuthorityView, IssuerDirectory {
   readonly #store: AuthorityStore;
@@ -21,6 +24,7 @@ export class Authority implements AuthorityView, IssuerDirectory {
   #roots: readonly Root[] = [];
   #generations: ReadonlyMap<string, Generation> = new Map();
   readonly #byIssuer = new Map<string, Generation[]>();
+  #pending: readonly PendingGeneration[] = [];
 
   constructor(store: AuthorityStore, policies: readonly IssuerPolicy[], clock: Clock) {
     this.#store = store;
@@ -35,6 +39,7 @@ export class Authority implements AuthorityView, IssuerDirectory {
   reload(): void {
     this.#roots = this.#store.roots().map(openRoot);
     this.#generations = new Map(this.#store.generations().map((facts) => [facts.id, openGeneration(facts)]));
+    this.#pending = this.#store.pending();
     this.#byIssuer.clear();
     for (const generation of this.#generations.values())
       this.#byIssuer.set(generation.issuer, [...(this.#byIssuer.get(generation.issuer) ?? []), generation]);
@@ -42,6 +47,23 @@ export class Authority implements AuthorityView, IssuerDirectory {
 
   roots = (): readonly Root[] => this.#roots;
   root = (name: string): Root | undefined => this.#roots.find((root) => root.name === name);
+  /** All roots of a line, by number. */
+  rootsOf = (line: string): readonly Root[] =>
+    this.#roots.filter((root) => root.line === line).sort((a, b) => a.number - b.number);
+  rootSlots = (line: string): Slots<Root> => slotsOf(this.rootsOf(line), this.#clock.now());
+  rootState = (root: Root): GenerationState => stateOf(root, this.rootsOf(root.line), this.#clock.now());
+  /** What clients of a line have to trust: the root that signs, the one to come, those that were; none that retired. */
+  bundle(line: string): readonly Root[] {
+    const living = this.rootsOf(line).filter((root) => this.rootState(root) !== 'retired');
+    return living.sort((a, b) => ORDER[this.rootState(a)] - ORDER[this.rootState(b)]);
+  }
+  slots = (issuer: string): Slots<Generation> => slotsOf(this.generations(issuer), this.#clock.now());
+  state = (generation: Generation): GenerationState =>
+    stateOf(generation, this.generations(generation.issuer), this.#clock.now());
+  /** What waits for the signature of an offline root. */
+  pending = (): readonly PendingGeneration[] => this.#pending;
+  pendingOf = (issuer: string): PendingGeneration | undefined =>
+    this.#pending.find((pending) => pending.issuer === issuer);
   policies = (): readonly IssuerPolicy[] => [...this.#policies.values()];
   generations = (issuer: string): readonly Generation[] => this.#byIssuer.get(issuer) ?? [];
   allGenerations = (): readonly Generation[] => [...this.#generations.values()];
@@ -53,11 +75,7 @@ export class Authority implements AuthorityView, IssuerDirectory {
   ): { readonly policy: IssuerPolicy; readonly current: Generation | undefined } | undefined {
     const policy = this.#policies.get(issuer);
     if (policy === undefined) return undefined;
-    const now = this.#clock.now();
-    // of several the newest: an activated successor takes over
-    const current = this.generations(issuer).findLast(
-      (generation) => generationState(generation, now) === 'current',
-    );
+    const { current } = this.slots(issuer);
     return { policy, current };
   }
 
@@ -81,7 +99,9 @@ export class Authority implements AuthorityView, IssuerDirectory {
 
   /** Throws `invalid_configuration` when the configuration names an issuer that was never made. */
   requireEveryIssuer(): void {
-    const missing = this.policies().filter(({ name }) => this.find(name)?.current === undefined);
+    const missing = this.policies().filter(
+      ({ name }) => this.find(name)?.current === undefined && this.pendingOf(name) === undefined,
+    );
     const [first] = missing;
     if (first === undefined) return;
     throw new ChanceryError('invalid_configuration', {

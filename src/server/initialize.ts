@@ -21,23 +21,20 @@ import {
   refuseDevelopmentKey,
 } from '../config/index.ts';
 import { openingDraft } from '../domain/audit/opening.ts';
-import type { AuditDraft } from '../domain/audit/entry.ts';
-import { prepareGeneration, prepareRoot, SHARDS, signCaCertificate } from '../domain/issuance/hierarchy.ts';
 import { issue } from '../domain/issuance/issue.ts';
-import { statusUrls } from '../domain/issuance/issuer.ts';
-import { newSerial } from '../domain/issuance/serial.ts';
 import { parseName } from '../domain/identity/names.ts';
 import { systemPrincipal } from '../domain/identity/principal.ts';
 import { writePrivateFile } from '../keys/software/index.ts';
 import { toHex } from '../x509/bytes.ts';
-import { certificateFingerprint, formatSerial, readCertificate } from '../x509/certificate.ts';
+import { certificateFingerprint } from '../x509/certificate.ts';
 import { exportPkcs8, generateKeyPair } from '../x509/key-pair.ts';
 import { encodePem } from '../x509/pem.ts';
 import { adminId, initGrant } from './builtin-grants.ts';
 import { isInitialized, makeDataFolder, dataPaths, renderClientFile, writePublicFile } from './data.ts';
 import { issuancePorts } from './issuance.ts';
-import { caSigner } from './signers.ts';
-import { ensureKey, openData, type OpenedData } from './open.ts';
+import { initDraft, makeHierarchy } from './make-authority.ts';
+import { RootFolder } from './offline/root-folder.ts';
+import { openData, type OpenedData } from './open.ts';
 
 export interface Initialized {
   readonly data: string;
@@ -54,7 +51,18 @@ export interface Initialized {
   readonly warnings: readonly string[];
 }
 
-export async function initializeAuthority(config: Configuration, log: Log): Promise<Initialized> {
+/** Where the keys of roots go that are not to stay in the data folder. */
+export interface RootsAway {
+  readonly folder: string;
+  /** Left out: a passphrase is made and lies beside them. */
+  readonly passphraseFile?: string | undefined;
+}
+
+export async function initializeAuthority(
+  config: Configuration,
+  log: Log,
+  away?: RootsAway,
+): Promise<Initialized> {
   const paths = dataPaths(config.data);
   const existed = isInitialized(paths);
   await makeDataFolder(paths);
@@ -63,14 +71,21 @@ export async function initializeAuthority(config: Configuration, log: Log): Prom
     if (opened.keyring.development) refuseDevelopmentKey(config);
     const made: string[] = [];
     await openLog(opened, config);
-    await makeRoots(opened, config, made);
-    await makeGenerations(opened, config, made);
+    const folder =
+      away === undefined
+        ? undefined
+        : await RootFolder.at(away.folder, {
+            data: config.data,
+            passphraseFile: away.passphraseFile,
+            random: opened.random,
+          });
+    await makeHierarchy(opened, config, folder?.roots, made);
     await makeAdmin(opened, config, made);
     const server = clientUrl(config);
-    await writePublicFile(paths.rootsFile, rootsPem(opened, config));
+    await writeRootsFile(opened, config);
     if (made.length > 0)
       await opened.trail.record([
-        internalDraft(opened, 'authority.initialized', { made, trustDomain: config.trustDomain }),
+        initDraft(opened, 'authority.initialized', { made, trustDomain: config.trustDomain }),
       ]);
     await opened.trail.signNow();
     if (!existed)
@@ -89,7 +104,7 @@ export async function initializeAuthority(config: Configuration, log: Log): Prom
         notAfter: formatInstant(certificate.notAfter),
       })),
       server,
-      warnings: opened.keyring.warnings,
+      warnings: [...opened.keyring.warnings, ...(folder?.warnings ?? [])],
     };
   } finally {
     await opened.close();
@@ -107,97 +122,6 @@ export const clientUrl = (config: Configuration): string =>
 async function openLog({ store, trail, auditKey, clock }: OpenedData, config: Configuration): Promise<void> {
   if (store.audit.last() !== undefined) return;
   await trail.record([openingDraft(config.trustDomain, toHex(auditKey.publicKey.fingerprint), clock.now())]);
-}
-
-const internalDraft = (
-  { clock }: OpenedData,
-  event: 'authority.initialized' | 'ca.certificate.issued',
-  details: AuditDraft['details'],
-): AuditDraft => ({
-  time: clock.now(),
-  event,
-  outcome: 'allowed',
-  principal: 'system:init',
-  door: 'internal',
-  requestId: 'init',
-  details,
-});
-
-const issuedDetails = (kind: string, name: string, keyId: string, der: Uint8Array): AuditDraft['details'] => {
-  const certificate = readCertificate(der);
-  return {
-    kind,
-    name,
-    key: keyId,
-    serial: formatSerial(certificate.serial),
-    fingerprint: certificateFingerprint(der),
-    notAfter: formatInstant(certificate.notAfter),
-  };
-};
-
-async function makeRoots(opened: OpenedData, config: Configuration, made: string[]): Promise<void> {
-  const { authority, keys, random, clock, store } = opened;
-  const signer = caSigner(keys);
-  for (const root of new Set(config.issuers.map((issuer) => issuer.root))) {
-    if (authority.root(root) !== undefined) continue;
-    const keyId = `root-${root}`;
-    const { publicKey } = await ensureKey(keys, keyId, 'ecdsa-p384');
-    const prepared = prepareRoot({
-      root,
-      serial: newSerial(random),
-      publicKey,
-      trustDomain: config.trustDomain,
-      now: clock.now(),
-    });
-    const certificate = signCaCertificate(signer, keyId, prepared);
-    await store.authorities.addRoot({ name: root, keyId, certificate }, [
-      internalDraft(opened, 'ca.certificate.issued', issuedDetails('root', root, keyId, certificate)),
-    ]);
-    made.push(`root ${root}`);
-    authority.reload();
-  }
-}
-
-async function makeGenerations(opened: OpenedData, config: Configuration, made: string[]): Promise<void> {
-  const { authority, keys, random, clock, store } = opened;
-  const signer = caSigner(keys);
-  const urls = statusUrls(config.externalUrl.status.url);
-  for (const issuer of config.issuers) {
-    if (authority.generations(issuer.name).length > 0) continue;
-    const root = authority.root(issuer.root);
-    if (root === undefined) throw new ChanceryError('internal', `no root ${issuer.root}`);
-    const number = 1;
-    const id = `${issuer.name}-${number}`;
-    const { publicKey } = await ensureKey(keys, id, 'ecdsa-p256');
-    const now = clock.now();
-    const prepared = prepareGeneration({
-      id,
-      root,
-      serial: newSerial(random),
-      publicKey,
-      trustDomain: config.trustDomain,
-      urls,
-      now,
-    });
-    const certificate = signCaCertificate(signer, root.keyId, prepared);
-    await store.authorities.addGeneration(
-      {
-        id,
-        issuer: issuer.name,
-        root: root.name,
-        number,
-        keyId: id,
-        certificate,
-        shards: SHARDS,
-        activatedAt: now,
-        retiredAt: null,
-        stopped: null,
-      },
-      [internalDraft(opened, 'ca.certificate.issued', issuedDetails('generation', id, id, certificate))],
-    );
-    made.push(`issuer ${issuer.name}`);
-    authority.reload();
-  }
 }
 
 /** The first operator's certificate. Cut off before cert.pem is there, a second run issues another; the first has no key. */
@@ -228,11 +152,11 @@ async function makeAdmin(opened: OpenedData, config: Configuration, made: string
   made.push('admin certificate');
 }
 
-/** The anchors that clients of this server need: the root above its own certificate. */
-function rootsPem({ authority }: OpenedData, config: Configuration): string {
-  const own = requireChoice(listenerIssuer(config)).issuer.root;
-  const root = authority.root(own);
-  return root === undefined ? '' : encodePem('CERTIFICATE', root.certificate.raw);
+/** roots.pem: the anchors that clients of this server need, those of the root above its own certificate. */
+export async function writeRootsFile({ authority, paths }: OpenedData, config: Configuration): Promise<void> {
+  const anchors = authority.bundle(requireChoice(listenerIssuer(config)).issuer.root);
+  const pem = anchors.map(({ certificate }) => encodePem('CERTIFICATE', certificate.raw)).join('');
+  await writePublicFile(paths.rootsFile, pem);
 }
 
 /** The configuration was checked for this when it was loaded. */

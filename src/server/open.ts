@@ -15,7 +15,7 @@ import {
   openKeyring,
   SoftwareKeys,
 } from '../keys/software/index.ts';
-import type { SigningKey } from '../keys/signing-keys.ts';
+import type { SigningKey, SigningKeys } from '../keys/signing-keys.ts';
 import { encodePem } from '../x509/pem.ts';
 import { toHex } from '../x509/bytes.ts';
 import { AuditFileSink } from '../telemetry/audit-file-sink.ts';
@@ -125,9 +125,9 @@ async function unlock(
 
 /** The key of that id, made when it is not there: a run that was cut off is taken up again. */
 export async function ensureKey(
-  keys: SoftwareKeys,
+  keys: SigningKeys,
   id: string,
-  algorithm: Parameters<SoftwareKeys['generate']>[1],
+  algorithm: Parameters<SigningKeys['generate']>[1],
 ): Promise<SigningKey> {
   return keys.list().includes(id) ? keys.open(id) : keys.generate(id, algorithm);
 }

@@ -45,6 +45,8 @@ export class OwnCertificate {
   readonly #names: readonly Name[];
   #renewAt = 0;
   #notAfter = 0;
+  #generation = '';
+  #credentials: ListenerCredentials | undefined;
 
   constructor(options: OwnCertificateOptions) {
     this.#options = options;
@@ -55,6 +57,11 @@ export class OwnCertificate {
 
   get notAfter(): number {
     return this.#notAfter;
+  }
+
+  /** The generation that certified it. */
+  get generation(): string {
+    return this.#generation;
   }
 
   /** A fresh pair. */
@@ -75,24 +82,39 @@ export class OwnCertificate {
     const { issuedAt, notAfter } = issued.record;
     this.#renewAt = issuedAt + ((notAfter - issuedAt) * 2) / 3;
     this.#notAfter = notAfter;
-    return {
+    this.#generation = issued.generation.id;
+    this.#credentials = {
       key: encodePem('PRIVATE KEY', exportPkcs8(pair.privateKey)),
       certificate:
         encodePem('CERTIFICATE', issued.record.der) +
         encodePem('CERTIFICATE', issued.generation.certificate.raw),
       clientCas: this.#clientCas(),
     };
+    return this.#credentials;
   }
 
-  /** Generations and roots of the issuers that log in: TLS verifies with these, the store decides. */
+  /** The same pair with the CAs as they are now: generations came or went. */
+  refresh(rotate: (credentials: ListenerCredentials) => void): void {
+    if (this.#credentials === undefined) return;
+    this.#credentials = { ...this.#credentials, clientCas: this.#clientCas() };
+    rotate(this.#credentials);
+    const { current } = this.#options.authority.slots(this.#choice.issuer.name);
+    // what a superseded generation certified would keep it from retiring
+    if (current !== undefined && current.id !== this.#generation) this.#renewAt = 0;
+  }
+
+  /** Living generations and roots of the issuers that log in: TLS verifies with these, the store decides. */
   #clientCas(): string[] {
     const { authority } = this.#options;
     const logins = authority.policies().filter(({ authenticates }) => authenticates);
     const generations = logins.flatMap(({ name }) =>
-      authority.generations(name).map(({ certificate }) => certificate.raw),
+      authority
+        .generations(name)
+        .filter((generation) => authority.state(generation) !== 'retired')
+        .map(({ certificate }) => certificate.raw),
     );
-    const roots = [...new Set(logins.map(({ root }) => root))].flatMap(
-      (name) => authority.root(name)?.certificate.raw ?? [],
+    const roots = [...new Set(logins.map(({ root }) => root))].flatMap((line) =>
+      authority.bundle(line).map(({ certificate }) => certificate.raw),
     );
     return [...generations, ...roots].map((der) => encodePem('CERTIFICATE', der));
   }

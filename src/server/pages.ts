@@ -3,7 +3,6 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, formatInstant } from '../base/clock.ts';
 import type { Configuration } from '../config/index.ts';
-import { generationState } from '../domain/issuance/issuer.ts';
 import type { PublicPage } from '../http/admin/listener.ts';
 import { renderStartPage, START_PAGE_POLICY } from '../http/ui/start-page.ts';
 import { certificateFingerprint } from '../x509/certificate.ts';
@@ -40,17 +39,20 @@ function startPage({ config, authority, clock, version, startedAt, statusUrl }: 
     trustDomain: config.trustDomain,
     startedAt: formatInstant(startedAt),
     now: formatInstant(now),
-    roots: authority.roots().map(({ name, certificate }) => ({
-      name,
-      fingerprint: certificateFingerprint(certificate.raw),
-      notAfter: formatInstant(certificate.notAfter),
-    })),
+    roots: authority
+      .roots()
+      .filter((root) => authority.rootState(root) !== 'retired')
+      .map(({ name, certificate }) => ({
+        name,
+        fingerprint: certificateFingerprint(certificate.raw),
+        notAfter: formatInstant(certificate.notAfter),
+      })),
     issuers: authority.allGenerations().map((generation) => ({
       name: generation.issuer,
       generation: generation.id,
       profiles: config.issuers.find(({ name }) => name === generation.issuer)?.profiles ?? [],
       notAfter: formatInstant(generation.certificate.notAfter),
-      state: generation.stopped === null ? generationState(generation, now) : 'stopped',
+      state: generation.stopped === null ? authority.state(generation) : 'stopped',
     })),
     next: [
       {

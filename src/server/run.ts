@@ -26,17 +26,25 @@ import type { AdminPorts } from '../http/admin/ports.ts';
 import { limitConnections } from '../http/connection-limit.ts';
 import { createStatusListener, type Readiness } from '../http/status/listener.ts';
 import { createMetricsListener } from '../http/status/metrics-listener.ts';
-import { createTlsListener, SLOW_CLIENT_LIMITS } from '../http/tls-listener.ts';
+import {
+  createTlsListener,
+  type ListenerCredentials,
+  SLOW_CLIENT_LIMITS,
+  type TlsListener,
+} from '../http/tls-listener.ts';
 import { ROUTES } from '../api/routes.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import type { Metrics } from '../base/metrics.ts';
 import { certificateFingerprint } from '../x509/certificate.ts';
+import type { Authority } from './authority.ts';
 import { bind, drain } from './bind.ts';
 import { adminGrant, listenerGrant } from './builtin-grants.ts';
+import { clockWatch } from './clock-watch.ts';
 import { dataPaths, renderClientFile, requireAuthority, writePublicFile } from './data.ts';
 import { requireChoice } from './initialize.ts';
 import { issuancePorts } from './issuance.ts';
 import { loginPorts } from './logins.ts';
+import { type Lifecycle, openLifecycle } from './lifecycle.ts';
 import { openData } from './open.ts';
 import { OwnCertificate, ownNames } from './own-certificate.ts';
 import { packageVersion } from './package.ts';
@@ -82,8 +90,11 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
     },
   });
   const { store, authority, trail, clock } = opened;
+  const watchClock = clockWatch(opened, log);
   const listening: ReturnType<typeof createServer>[] = [];
   let timer: NodeJS.Timeout | undefined;
+  let lifecycle: Lifecycle | undefined;
+  let tls: TlsListener | undefined;
   try {
     if (opened.keyring.development) refuseDevelopmentKey(config);
     authority.requireEveryIssuer();
@@ -93,7 +104,11 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
 
     const status = createServer(
       SLOW_CLIENT_LIMITS,
-      createStatusListener({ certificate: authority.certificate, readiness }),
+      createStatusListener({
+        certificate: authority.certificate,
+        rootCrl: (root) => lifecycle?.roots.crl(root),
+        readiness,
+      }),
     );
     limitConnections(status, CONNECTIONS_PER_ADDRESS);
     listening.push(status);
@@ -112,6 +127,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
         authority
           .allGenerations()
           .map(({ id, certificate }) => ({ generation: id, notAfter: certificate.notAfter })),
+      issuersNeedingSignature: () => authority.pending().map(({ issuer }) => issuer),
       headroomSeconds: () => headroom(store.inventory.firstExpiry(clock.now()), clock.now()),
       auditSequence: () => store.audit.last()?.sequence ?? 0,
       storeHealthy: () => store.health().ok,
@@ -121,8 +137,9 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
     const own = new OwnCertificate({ config, ports: issuance, authority, log });
     const credentials = await own.issue();
     let httpsUrl = config.externalUrl.https.url;
-    const ownRoot = authority.root(requireChoice(listenerIssuer(config)).issuer.root);
-    const ownRootFingerprint = ownRoot === undefined ? '' : certificateFingerprint(ownRoot.certificate.raw);
+    const { hierarchy, roots } = (lifecycle = openLifecycle(opened, config, statusUrl, log, () =>
+      own.refresh(rotate),
+    ));
     const ports: AdminPorts = {
       clock,
       trustDomain: config.trustDomain,
@@ -131,6 +148,8 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
       issuance,
       inventory: store.inventory,
       authority,
+      generations: hierarchy,
+      roots,
       grants,
       loginRules: {
         issuers: new Set(config.issuers.filter(({ authenticates }) => authenticates).map(({ name }) => name)),
@@ -140,7 +159,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
       },
       ...loginPorts(config.logins, { clock, log }),
       tokens: store.tokens,
-      enrolment: () => ({ url: httpsUrl, root: ownRootFingerprint }),
+      enrolment: () => ({ url: httpsUrl, root: ownRootFingerprint(authority, own.generation) }),
       audit: store.audit,
       signHead: () => trail.signNow(),
       exportAudit: () => trail.exportLines(),
@@ -157,7 +176,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
       rootsFile: paths.rootsFile,
       statusUrl,
     });
-    const https = createTlsListener(credentials, createAdminListener(ports, pages));
+    const https = (tls = createTlsListener(credentials, createAdminListener(ports, pages)));
     limitConnections(https.server, CONNECTIONS_PER_ADDRESS);
     https.server.on('tlsClientError', () => undefined);
     listening.push(https.server);
@@ -179,6 +198,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
         paths.clientFile,
         renderClientFile({ server: httpsUrl, trustDomain: config.trustDomain, configuration: config.file }),
       );
+    await lifecycle.keeper.tick();
     await writePublicFile(paths.pidFile, `${process.pid}\n`);
     await trail.record([
       ownDraft('server.started', {
@@ -188,7 +208,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
         developmentKey: opened.keyring.development,
       }),
     ]);
-    timer = setInterval(() => void tick(https.rotate, own), TICK);
+    timer = setInterval(() => void tick(own), TICK);
     log.info('ready', { https: httpsUrl, status: statusUrl, trustDomain: config.trustDomain });
     ready = true;
     return {
@@ -234,13 +254,16 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
     return { ready: reasons.length === 0, reasons };
   }
 
-  async function tick(
-    rotate: (next: Awaited<ReturnType<OwnCertificate['issue']>>) => void,
-    own: OwnCertificate,
-  ): Promise<void> {
+  function rotate(credentials: ListenerCredentials): void {
+    tls?.rotate(credentials);
+  }
+
+  async function tick(own: OwnCertificate): Promise<void> {
     try {
       if (!store.health().ok) await store.probe();
+      await watchClock();
       await trail.tick();
+      await lifecycle?.keeper.tick();
       await own.renewWhenDue(rotate);
       if (++ticks % 3600 === 0) {
         await store.pruneClaims(clock.now() - CLAIM_LIFE);
@@ -285,6 +308,12 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
       details,
     };
   }
+}
+
+/** The root that the listener's certificate leads to. */
+function ownRootFingerprint(authority: Authority, generation: string): string {
+  const root = authority.root(authority.generation(generation)?.root ?? '');
+  return root === undefined ? '' : certificateFingerprint(root.certificate.raw);
 }
 
 const hostPort = (host: string, port: number): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;

@@ -1,16 +1,19 @@
 /**
  * Everything that holds a signing key. Each takes only its own Prepared, so nothing else can be signed; later ones
- * (CRL, OCSP, JWT-SVID) stand here beside them.
+ * (OCSP, JWT-SVID) stand here beside them.
  */
 import { ChanceryError } from '../base/errors.ts';
 import type { PreparedHead } from '../domain/audit/heads.ts';
 import type { HeadSigner } from '../domain/audit/ports.ts';
+import type { CaRequestSigner, PreparedCaRequest } from '../domain/issuance/ca-request.ts';
 import { type CaSigner, type PreparedCaCertificate, sameKey } from '../domain/issuance/hierarchy.ts';
 import type { Generation } from '../domain/issuance/issuer.ts';
 import type { LeafSigner } from '../domain/issuance/ports.ts';
 import type { PreparedCertificate } from '../domain/issuance/prepared.ts';
+import type { CrlSigner, PreparedCrl } from '../domain/revocation/crl.ts';
 import type { SigningKey, SigningKeys } from '../keys/signing-keys.ts';
 import { toHex } from '../x509/bytes.ts';
+import type { PublicKey } from '../x509/public-key.ts';
 
 export const leafSigner = (keys: SigningKeys): LeafSigner => ({
   spki: (generation: Generation) => keys.open(generation.keyId).publicKey.spki,
@@ -20,15 +23,39 @@ export const leafSigner = (keys: SigningKeys): LeafSigner => ({
   },
 });
 
-export const caSigner = (keys: SigningKeys): CaSigner => ({
+/** Where keys come from: the key store, or an offline root's own file. */
+type Keys = Pick<SigningKeys, 'open'>;
+
+function keyOf(keys: Keys, keyId: string, expected: PublicKey): SigningKey {
+  const key = keys.open(keyId);
+  if (sameKey(key.publicKey, expected)) return key;
+  throw new ChanceryError('issuer_stopped', {
+    message: `the key ${keyId} does not belong to the certificate of its CA`,
+    rule: 'a CA signs with the key that its certificate names',
+    fix: 'Restore the keys folder that belongs to this database.',
+  });
+}
+
+export const caSigner = (keys: Keys): CaSigner => ({
   sign(keyId: string, prepared: PreparedCaCertificate) {
-    const key = keys.open(keyId);
-    if (!sameKey(key.publicKey, prepared.signerKey))
-      throw new ChanceryError('issuer_stopped', {
-        message: `the key ${keyId} does not belong to the certificate of its CA`,
-        rule: 'a CA signs with the key that its certificate names',
-        fix: 'Restore the keys folder that belongs to this database.',
-      });
+    const key = keyOf(keys, keyId, prepared.signerKey);
+    const tbs = prepared.redeem();
+    return { tbs, signature: key.sign(tbs) };
+  },
+});
+
+/** A CA asks for its own certificate with its own key. */
+export const caRequestSigner = (keys: Keys): CaRequestSigner => ({
+  sign(keyId: string, prepared: PreparedCaRequest) {
+    const key = keyOf(keys, keyId, prepared.publicKey);
+    const info = prepared.redeem();
+    return { info, signature: key.sign(info) };
+  },
+});
+
+export const crlSigner = (keys: Keys): CrlSigner => ({
+  sign(keyId: string, prepared: PreparedCrl) {
+    const key = keyOf(keys, keyId, prepared.signerKey);
     const tbs = prepared.redeem();
     return { tbs, signature: key.sign(tbs) };
   },

@@ -73,6 +73,17 @@ function collectSources(sources: MetricSources, registers: Registers): void {
         this.set({ generation }, notAfter / 1000);
     },
   });
+  new Gauge({
+    name: 'chancery_issuer_needs_signature',
+    help: '1 for each issuer whose next generation waits for the signature of an offline root.',
+    labelNames: ['issuer'],
+    registers,
+    collect() {
+      this.reset();
+      for (const issuer of attempt(() => [...sources.issuersNeedingSignature()]) ?? [])
+        this.set({ issuer }, 1);
+    },
+  });
   gauge(
     registers,
     'chancery_headroom_seconds',

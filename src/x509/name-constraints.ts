@@ -1,9 +1,10 @@
 /** nameConstraints (RFC 5280 4.2.1.10): what a CA says of the names below it. Read here, applied in domain/path. */
 import { ChanceryError } from '../base/errors.ts';
-import { type Bytes, toLatin1 } from './bytes.ts';
+import { type Bytes, fromAscii, toLatin1 } from './bytes.ts';
 import { context, contextConstructed, DerReader, sequence, TAG, tlv } from './der.ts';
 import type { Extension } from './extensions.ts';
-import { DIRECTORY_NAME_TAG } from './general-name.ts';
+import { DIRECTORY_NAME_TAG, type NameKind } from './general-name.ts';
+import { parseIp, parseIpRange } from './ip.ts';
 import { rdnKeys } from './name-match.ts';
 import { OID } from './oids.ts';
 
@@ -105,6 +106,49 @@ const malformed = (message: string): ChanceryError =>
     rule: 'RFC 5280 4.2.1.10',
     fix: 'Have the CA certificate issued again with proper constraints.',
   });
+
+/** The extension, always critical. */
+export const encodeNameConstraints = ({ permitted, excluded }: NameConstraints): Extension =>
+  nameConstraints(permitted.map(encodeSubtree), excluded.map(encodeSubtree));
+
+function encodeSubtree(subtree: Subtree): Bytes {
+  switch (subtree.kind) {
+    case 'email':
+      return tlv(context(1), fromAscii(subtree.value));
+    case 'dns':
+      return tlv(context(2), fromAscii(subtree.value));
+    case 'uri':
+      return tlv(context(6), fromAscii(subtree.value));
+    case 'ip':
+      return tlv(context(7), subtree.address, subtree.mask);
+    case 'directory':
+      return tlv(DIRECTORY_NAME_TAG, subtree.name);
+    case 'other':
+      throw malformed(`a subtree of the type [${subtree.tag & 0x1f}] cannot be written`);
+  }
+}
+
+/**
+ * A base as people write it: `example.test` (that domain and all below it), `10.0.0.0/8`, for URIs and e-mail addresses a
+ * host, or `.example.test` for the hosts below it. `undefined` where it is none.
+ */
+export function parseSubtree(kind: NameKind, text: string): Subtree | undefined {
+  if (kind === 'ip') {
+    const range = parseIpRange(text);
+    if (range === undefined) return undefined;
+    const mask = Uint8Array.from(range.network, (_, i) => {
+      const bits = Math.max(0, Math.min(8, range.prefix - i * 8));
+      return (0xff << (8 - bits)) & 0xff;
+    });
+    return { kind, address: range.network, mask };
+  }
+  const value = text.toLowerCase();
+  const host = value.startsWith('.') ? value.slice(1) : value;
+  const sound = kind === 'email' ? isEmailBase(text) : kind === 'dns' ? isHost(value) : isHost(host);
+  // a host of digits and dots is an address, which no constraint of these kinds can mean
+  if (!sound || parseIp(host) !== undefined) return undefined;
+  return { kind, value: kind === 'email' ? text : value };
+}
 
 /** The extension, always critical, from the encoded bases (GeneralName) of both lists. */
 export const nameConstraints = (permitted: readonly Bytes[], excluded: readonly Bytes[]): Extension => ({

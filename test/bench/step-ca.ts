@@ -131,7 +131,8 @@ async function makeHierarchy(): Promise<{ root: string; intermediate: string; ke
     }),
   );
   const pair = await generateKeyPair('ecdsa-p256');
-  const root = openRoot({ name: 'bench', keyId: '', certificate: rootDer });
+  const facts = { name: 'bench', line: 'bench', number: 1, keyId: '', certificate: rootDer };
+  const root = openRoot({ ...facts, preparedAt: 0, activatedAt: 0, retiredAt: null });
   const prepared = prepareGeneration({
     id: 'bench-1',
     root,

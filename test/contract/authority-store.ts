@@ -1,14 +1,30 @@
 /** What every backend of `AuthorityStore` keeps. */
 import { describe, expect, test } from 'vitest';
 import { HOUR } from '../../src/base/clock.ts';
-import type { RootFacts } from '../../src/domain/issuance/ports.ts';
+import type { PendingGeneration, RootFacts } from '../../src/domain/issuance/issuer.ts';
 import { auditDraft, generationFacts, NOON } from '../support/records.ts';
 import type { StoreBackend, TestStore } from './store-backend.ts';
 
 const root = (name: string): RootFacts => ({
   name,
+  line: name,
+  number: 1,
   keyId: `root-${name}`,
   certificate: Buffer.from(`root ${name}`),
+  preparedAt: NOON,
+  activatedAt: NOON,
+  retiredAt: null,
+});
+
+const pending = (fields: Partial<PendingGeneration> = {}): PendingGeneration => ({
+  id: 'servers-2',
+  issuer: 'servers',
+  root: 'internal',
+  number: 2,
+  keyId: 'servers-2',
+  csr: Buffer.from('a request'),
+  createdAt: NOON,
+  ...fields,
 });
 
 const made = auditDraft({ event: 'ca.certificate.issued' });
@@ -70,6 +86,88 @@ export function authorityStoreContract({ name, open }: StoreBackend): void {
       });
       expect(authorities.generations()).toEqual([]);
       expect(audit.last()).toBeUndefined();
+    });
+
+    test('a root whose key is elsewhere comes back without one, and is the second of its line once', async () => {
+      const { authorities } = await withRoots(open);
+      const second = {
+        ...root('internal-r2'),
+        line: 'internal',
+        number: 2,
+        keyId: null,
+        activatedAt: null,
+      };
+      await authorities.addRoot(second, [made]);
+      expect(authorities.roots().at(-1)).toEqual(second);
+      await expect(authorities.addRoot({ ...second, name: 'internal-too' }, [made])).rejects.toMatchObject({
+        code: 'already_exists',
+      });
+    });
+
+    test('steps are taken once: the first time counts', async () => {
+      const { authorities, audit } = await withRoots(open);
+      await authorities.addRoot(
+        { ...root('internal-r2'), line: 'internal', number: 2, activatedAt: null },
+        [],
+      );
+      await authorities.addGeneration(generationFacts({ activatedAt: null }), []);
+      for (const at of [NOON + 1, NOON + 2]) {
+        await authorities.advance({ of: 'generation', id: 'servers-1', to: 'current', at }, [made]);
+        await authorities.advance({ of: 'generation', id: 'servers-1', to: 'retired', at: at + 10 }, [made]);
+        await authorities.advance({ of: 'root', id: 'internal-r2', to: 'current', at }, [made]);
+        await authorities.advance({ of: 'root', id: 'internal', to: 'retired', at: at + 10 }, [made]);
+      }
+      expect(authorities.generations()).toEqual([
+        generationFacts({ activatedAt: NOON + 1, retiredAt: NOON + 11 }),
+      ]);
+      expect(
+        authorities.roots().map(({ name, activatedAt, retiredAt }) => [name, activatedAt, retiredAt]),
+      ).toEqual([
+        ['workload', NOON, null],
+        ['internal', NOON, NOON + 11],
+        ['internal-r2', NOON + 1, null],
+      ]);
+      expect(audit.last()?.sequence).toBe(2 + 8);
+    });
+
+    test.each(['root', 'generation'] as const)('a %s that is not there takes no step', async (of) => {
+      const { authorities, audit } = open();
+      await expect(
+        authorities.advance({ of, id: 'nobody', to: 'retired', at: NOON }, [made]),
+      ).rejects.toMatchObject({ code: 'not_found' });
+      expect(audit.last()).toBeUndefined();
+    });
+
+    test('a request waits until its generation is there', async () => {
+      const { authorities } = await withRoots(open);
+      await authorities.addPending(pending(), [made]);
+      await authorities.addPending(pending({ id: 'clients-2', issuer: 'clients' }), [made]);
+      expect(authorities.pending().map(({ id }) => id)).toEqual(['clients-2', 'servers-2']);
+      expect(authorities.pending()[1]).toEqual(pending());
+      await expect(authorities.addPending(pending(), [made])).rejects.toMatchObject({
+        code: 'already_exists',
+      });
+      await authorities.addGeneration(generationFacts({ id: 'servers-2', number: 2 }), [made]);
+      expect(authorities.pending().map(({ id }) => id)).toEqual(['clients-2']);
+    });
+
+    test('the newest CRL of a root is kept, and its number only rises', async () => {
+      const { crls, authorities, audit } = await withRoots(open);
+      const crl = (number: bigint) => ({
+        root: 'internal',
+        number,
+        thisUpdate: NOON,
+        nextUpdate: NOON + HOUR,
+        der: Buffer.from(`CRL ${number}`),
+      });
+      const large = 2n ** 100n;
+      await crls.put(crl(large), [made]);
+      for (const number of [large, large - 1n])
+        await expect(crls.put(crl(number), [made])).rejects.toMatchObject({ code: 'already_exists' });
+      expect(crls.crls()).toEqual([crl(large)]);
+      await crls.put(crl(large + 1n), [made]);
+      expect(crls.crls()).toEqual([crl(large + 1n)]);
+      expect([authorities.roots().length, audit.last()?.sequence]).toEqual([2, 4]);
     });
 
     test('a stopped generation keeps the first reason', async () => {

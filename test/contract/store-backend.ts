@@ -3,11 +3,13 @@ import type { Instant } from '../../src/base/clock.ts';
 import type { AuditLog } from '../../src/domain/audit/ports.ts';
 import type { GrantStore, TokenStore } from '../../src/domain/identity/ports.ts';
 import type { AuthorityStore, Inventory, Ledger } from '../../src/domain/issuance/ports.ts';
+import type { CrlStore } from '../../src/domain/revocation/ports.ts';
 
 export interface TestStore {
   readonly ledger: Ledger;
   readonly inventory: Inventory;
   readonly authorities: AuthorityStore;
+  readonly crls: CrlStore;
   readonly audit: AuditLog;
   readonly grants: GrantStore;
   readonly tokens: TokenStore;

@@ -8,7 +8,9 @@ import type { AuditLog } from '../../src/domain/audit/ports.ts';
 import type { GrantStore, StoredGrant, TokenStore } from '../../src/domain/identity/ports.ts';
 import { type StoredToken, tokenState } from '../../src/domain/identity/token.ts';
 import { toHex } from '../../src/x509/bytes.ts';
-import type { GenerationFacts } from '../../src/domain/issuance/issuer.ts';
+import type { StoredCrl } from '../../src/domain/revocation/crl.ts';
+import type { CrlStore } from '../../src/domain/revocation/ports.ts';
+import type { GenerationFacts, PendingGeneration, RootFacts } from '../../src/domain/issuance/issuer.ts';
 import {
   type AuthorityStore,
   type CertificateQuery,
@@ -16,7 +18,6 @@ import {
   type IdempotencyClaim,
   type Inventory,
   type Ledger,
-  type RootFacts,
   type StoredCertificate,
 } from '../../src/domain/issuance/ports.ts';
 
@@ -31,6 +32,8 @@ export class MemoryStore {
   readonly #heads: AuditHead[] = [];
   readonly #roots: RootFacts[] = [];
   readonly #generations: GenerationFacts[] = [];
+  #pending: PendingGeneration[] = [];
+  readonly #crls = new Map<string, StoredCrl>();
   readonly #grants = new Map<string, StoredGrant>();
   readonly #tokens = new Map<string, StoredToken>();
   readonly #secrets = new Map<string, string>();
@@ -91,6 +94,16 @@ export class MemoryStore {
         .filter((certificate) => certificateState(certificate, now) === 'valid')
         .map(({ notAfter }) => notAfter)
         .sort((a, b) => a - b)[0],
+    living: (generation, now) => {
+      const all = this.certificates.filter(
+        (certificate) =>
+          certificate.generation === generation && certificateState(certificate, now) === 'valid',
+      );
+      return {
+        count: all.length,
+        latest: all.map(({ notAfter }) => notAfter).sort((a, b) => b - a)[0],
+      };
+    },
     count: () => this.certificates.length,
   };
 
@@ -98,9 +111,33 @@ export class MemoryStore {
     roots: () => [...this.#roots],
     generations: () =>
       [...this.#generations].sort((a, b) => compare(a.issuer, b.issuer) || a.number - b.number),
+    pending: () => [...this.#pending].sort((a, b) => compare(a.issuer, b.issuer) || a.number - b.number),
+    addPending: (pending, audit) =>
+      this.#write(() => {
+        if (this.#pending.some(({ id }) => id === pending.id))
+          throw new ChanceryError('already_exists', pending.id);
+        this.#pending.push(pending);
+        this.#append(audit);
+      }),
+    advance: ({ of, id, to, at }, audit) =>
+      this.#write(() => {
+        const all: (RootFacts | GenerationFacts)[] = of === 'root' ? this.#roots : this.#generations;
+        const index = all.findIndex((facts) => ('id' in facts ? facts.id : facts.name) === id);
+        const facts = all[index];
+        if (facts === undefined) throw new ChanceryError('not_found', id);
+        all[index] =
+          to === 'current'
+            ? { ...facts, activatedAt: facts.activatedAt ?? at }
+            : { ...facts, retiredAt: facts.retiredAt ?? at };
+        this.#append(audit);
+      }),
     addRoot: (root, audit) =>
       this.#write(() => {
-        if (this.#roots.some(({ name }) => name === root.name))
+        if (
+          this.#roots.some(
+            ({ name, line, number }) => name === root.name || (line === root.line && number === root.number),
+          )
+        )
           throw new ChanceryError('already_exists', root.name);
         this.#roots.push(root);
         this.#append(audit);
@@ -112,6 +149,7 @@ export class MemoryStore {
         if (this.#generations.some(same)) throw new ChanceryError('already_exists', facts.id);
         if (!this.#roots.some(({ name }) => name === facts.root))
           throw new ChanceryError('internal', 'a record was refused by the store');
+        this.#pending = this.#pending.filter(({ id }) => id !== facts.id);
         this.#generations.push(facts);
         this.#append(audit);
       }),
@@ -121,6 +159,18 @@ export class MemoryStore {
         const facts = this.#generations[index];
         if (facts === undefined) throw new ChanceryError('not_found', id);
         this.#generations[index] = { ...facts, stopped: facts.stopped ?? reason };
+        this.#append(audit);
+      }),
+  };
+
+  readonly crls: CrlStore = {
+    crls: () => [...this.#crls.values()].sort((a, b) => compare(a.root, b.root)),
+    put: (crl, audit) =>
+      this.#write(() => {
+        const before = this.#crls.get(crl.root);
+        if (before !== undefined && before.number >= crl.number)
+          throw new ChanceryError('already_exists', `CRL ${crl.number} of ${crl.root}`);
+        this.#crls.set(crl.root, crl);
         this.#append(audit);
       }),
   };

@@ -104,6 +104,7 @@ export async function makeAuthority(options: AuthorityOptions): Promise<Authorit
     keyId: `${issuer}-1`,
     certificate,
     shards: 4,
+    preparedAt: notBefore,
     activatedAt: notBefore,
     retiredAt: null,
     stopped: null,

@@ -69,6 +69,7 @@ export function generationFacts(fields: Partial<GenerationFacts> = {}): Generati
     keyId: 'servers-1',
     certificate: Buffer.from('a certificate'),
     shards: 8,
+    preparedAt: NOON,
     activatedAt: NOON,
     retiredAt: null,
     stopped: null,

@@ -4,6 +4,7 @@ import { createMetrics } from '../../src/telemetry/metrics.ts';
 
 const SOURCES: MetricSources = {
   issuerNotAfter: () => [{ generation: 'servers-1', notAfter: 1_800_000_000_000 }],
+  issuersNeedingSignature: () => ['servers'],
   headroomSeconds: () => 90,
   auditSequence: () => 42,
   storeHealthy: () => true,
@@ -29,6 +30,7 @@ describe('metrics', () => {
       'chancery_http_requests_total{route="/api/v1/certificates",method="POST",status="201"} 1',
       'chancery_http_request_duration_seconds_count{route="/api/v1/certificates"} 1',
       'chancery_issuer_not_after_timestamp_seconds{generation="servers-1"} 1800000000',
+      'chancery_issuer_needs_signature{issuer="servers"} 1',
       'chancery_headroom_seconds 90',
       'chancery_audit_sequence 42',
       'chancery_store_healthy 1',
@@ -61,6 +63,7 @@ describe('metrics', () => {
   it('leave out the facts that cannot be had, and show that the store is ill', async () => {
     const metrics = createMetrics({
       issuerNotAfter: failing,
+      issuersNeedingSignature: failing,
       headroomSeconds: () => undefined,
       auditSequence: failing,
       storeHealthy: failing,

@@ -1,75 +1,107 @@
 /** Roots and generations. */
 import type { Statement } from 'better-sqlite3';
 import { ChanceryError } from '../../base/errors.ts';
+import type { Instant } from '../../base/clock.ts';
 import type { GenerationFacts } from '../../domain/issuance/issuer.ts';
-import type { AuthorityStore } from '../../domain/issuance/ports.ts';
+import type { AuthorityStore, HierarchyStep } from '../../domain/issuance/ports.ts';
+import {
+  type GenerationRow,
+  generationParameters,
+  type PendingRow,
+  readGeneration,
+  readPending,
+  readRoot,
+  type RootRow,
+} from './authority-row.ts';
 import { isConstraintViolation } from './failures.ts';
 import type { Rooms } from './rooms.ts';
-
-interface RootRow {
-  readonly name: string;
-  readonly key_id: string;
-  readonly certificate: Buffer;
-}
-
-interface GenerationRow {
-  readonly id: string;
-  readonly issuer: string;
-  readonly root: string;
-  readonly number: number;
-  readonly key_id: string;
-  readonly certificate: Buffer;
-  readonly shards: number;
-  readonly activated_at: number | null;
-  readonly retired_at: number | null;
-  readonly stopped: string | null;
-}
 
 export function openAuthorities({ database, audit, writer }: Rooms): AuthorityStore {
   const roots: Statement<[], RootRow> = database.prepare('SELECT * FROM roots ORDER BY rowid');
   const generations: Statement<[], GenerationRow> = database.prepare(
     'SELECT * FROM generations ORDER BY issuer, number',
   );
+  const pending: Statement<[], PendingRow> = database.prepare(
+    'SELECT * FROM pending_generations ORDER BY issuer, number',
+  );
   const insertRoot: Statement = database.prepare(
-    'INSERT INTO roots (name, key_id, certificate) VALUES (?, ?, ?)',
+    `INSERT INTO roots (name, line, number, key_id, certificate, prepared_at, activated_at, retired_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const insertGeneration: Statement = database.prepare(
-    `INSERT INTO generations (id, issuer, root, number, key_id, certificate, shards, activated_at, retired_at, stopped)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO generations
+       (id, issuer, root, number, key_id, certificate, shards, prepared_at, activated_at, retired_at, stopped)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
+  const insertPending: Statement = database.prepare(
+    `INSERT INTO pending_generations (id, issuer, root, number, key_id, csr, created_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const endPending: Statement = database.prepare('DELETE FROM pending_generations WHERE id = ?');
+  // a step is taken once: the first time is the one that counts
+  const steps: Readonly<Record<string, Statement<[Instant, string]>>> = {
+    'root current': database.prepare(
+      'UPDATE roots SET activated_at = coalesce(activated_at, ?) WHERE name = ?',
+    ),
+    'root retired': database.prepare('UPDATE roots SET retired_at = coalesce(retired_at, ?) WHERE name = ?'),
+    'generation current': database.prepare(
+      'UPDATE generations SET activated_at = coalesce(activated_at, ?) WHERE id = ?',
+    ),
+    'generation retired': database.prepare(
+      'UPDATE generations SET retired_at = coalesce(retired_at, ?) WHERE id = ?',
+    ),
+  };
   // the first reason is the one to look at
   const stop: Statement<[string, string]> = database.prepare(
     'UPDATE generations SET stopped = coalesce(stopped, ?) WHERE id = ?',
   );
 
   return {
-    roots: () =>
-      writer
-        .read(() => roots.all())
-        .map(({ name, key_id, certificate }) => ({ name, keyId: key_id, certificate })),
+    roots: () => writer.read(() => roots.all()).map(readRoot),
     generations: () => writer.read(() => generations.all()).map(readGeneration),
-    addRoot: ({ name, keyId, certificate }, drafts) =>
+    pending: () => writer.read(() => pending.all()).map(readPending),
+    addRoot: ({ name, line, number, keyId, certificate, preparedAt, activatedAt, retiredAt }, drafts) =>
       writer.write(() => {
-        unique(`root ${name}`, () => insertRoot.run(name, keyId, certificate));
+        unique(`root ${name}`, () =>
+          insertRoot.run(name, line, number, keyId ?? '', certificate, preparedAt, activatedAt, retiredAt),
+        );
         audit.append(drafts);
       }),
     addGeneration: (facts, drafts) =>
       writer.write(() => {
-        unique(`generation ${facts.id}`, () => insertGeneration.run(...generationParameters(facts)));
+        addUnique(facts);
+        audit.append(drafts);
+      }),
+    addPending: ({ id, issuer, root, number, keyId, csr, createdAt }, drafts) =>
+      writer.write(() => {
+        unique(`request for ${id}`, () => insertPending.run(id, issuer, root, number, keyId, csr, createdAt));
+        audit.append(drafts);
+      }),
+    advance: (step, drafts) =>
+      writer.write(() => {
+        if (steps[`${step.of} ${step.to}`]?.run(step.at, step.id).changes !== 1)
+          throw notThere(step.of, step.id);
         audit.append(drafts);
       }),
     stopGeneration: (id, reason, drafts) =>
       writer.write(() => {
-        if (stop.run(reason, id).changes === 0)
-          throw new ChanceryError('not_found', {
-            message: `there is no generation ${JSON.stringify(id)}`,
-            rule: 'generations are made by init and by rotation',
-            fix: 'See `chancery issuer list`.',
-          });
+        if (stop.run(reason, id).changes === 0) throw notThere('generation', id);
         audit.append(drafts);
       }),
   };
+
+  function addUnique(facts: GenerationFacts): void {
+    endPending.run(facts.id);
+    unique(`generation ${facts.id}`, () => insertGeneration.run(...generationParameters(facts)));
+  }
 }
+
+const notThere = (kind: HierarchyStep['of'], id: string): ChanceryError =>
+  new ChanceryError('not_found', {
+    message: `there is no ${kind} ${JSON.stringify(id)}`,
+    rule: `${kind}s are made by init and by rotation`,
+    fix: `See \`chancery ${kind === 'root' ? 'ca' : 'issuer'} list\`.`,
+  });
 
 function unique(what: string, insert: () => void): void {
   try {
@@ -83,29 +115,3 @@ function unique(what: string, insert: () => void): void {
     });
   }
 }
-
-const generationParameters = (facts: GenerationFacts): unknown[] => [
-  facts.id,
-  facts.issuer,
-  facts.root,
-  facts.number,
-  facts.keyId,
-  facts.certificate,
-  facts.shards,
-  facts.activatedAt,
-  facts.retiredAt,
-  facts.stopped,
-];
-
-const readGeneration = (row: GenerationRow): GenerationFacts => ({
-  id: row.id,
-  issuer: row.issuer,
-  root: row.root,
-  number: row.number,
-  keyId: row.key_id,
-  certificate: row.certificate,
-  shards: row.shards,
-  activatedAt: row.activated_at,
-  retiredAt: row.retired_at,
-  stopped: row.stopped,
-});

@@ -6,10 +6,12 @@ import type { Log } from '../../base/log.ts';
 import type { AuditLog } from '../../domain/audit/ports.ts';
 import type { GrantStore, TokenStore } from '../../domain/identity/ports.ts';
 import type { AuthorityStore, Inventory, Ledger } from '../../domain/issuance/ports.ts';
+import type { CrlStore } from '../../domain/revocation/ports.ts';
 import { AuditAppender } from './audit-appender.ts';
 import { openAuditLog } from './audit-log.ts';
 import { openAuthorities } from './authorities.ts';
 import { openClaims } from './claims.ts';
+import { openCrls } from './crls.ts';
 import { openGrants } from './grants.ts';
 import { openInventory } from './inventory.ts';
 import { openLedger } from './ledger.ts';
@@ -38,6 +40,7 @@ export interface Store {
   readonly ledger: Ledger;
   readonly inventory: Inventory;
   readonly authorities: AuthorityStore;
+  readonly crls: CrlStore;
   readonly audit: AuditLog;
   readonly grants: GrantStore;
   readonly tokens: TokenStore;
@@ -78,6 +81,7 @@ function furnish(database: Database, options: StoreOptions): Store {
     ledger: openLedger(rooms, claims, inventory, tokens),
     inventory,
     authorities: openAuthorities(rooms),
+    crls: openCrls(rooms),
     audit: openAuditLog(rooms),
     grants: openGrants(rooms),
     tokens,

@@ -16,6 +16,10 @@ export interface CountedInventory extends Inventory {
 export const FIRST_EXPIRY =
   'SELECT not_after FROM certificates WHERE not_after >= ? AND revoked_at IS NULL ORDER BY not_after LIMIT 1';
 
+/** Over those that have not expired: who asks is an operator, once in a year. */
+export const LIVING =
+  'SELECT count(*) AS count, max(not_after) AS latest FROM certificates WHERE not_after >= ? AND revoked_at IS NULL AND generation = ?';
+
 const MAX_LIMIT = 500;
 /** How many of the newest certificates a search by time looks at before it asks the index. */
 const RECENT = 2000;
@@ -23,6 +27,8 @@ const RECENT = 2000;
 export function openInventory({ database, writer }: Rooms): CountedInventory {
   const searches = new Map<string, Statement<unknown[], CertificateRow>>();
   const firstExpiry: Statement<[number], { not_after: number }> = database.prepare(FIRST_EXPIRY);
+  const living: Statement<[number, string], { count: number; latest: number | null }> =
+    database.prepare(LIVING);
   const newest: Statement<[], { id: number | null }> = database.prepare(
     'SELECT max(id) AS id FROM certificates',
   );
@@ -58,6 +64,10 @@ export function openInventory({ database, writer }: Rooms): CountedInventory {
       };
     },
     firstExpiry: (now) => writer.read(() => firstExpiry.get(now))?.not_after,
+    living(generation, now) {
+      const row = writer.read(() => living.get(now, generation));
+      return { count: row?.count ?? 0, latest: row?.latest ?? undefined };
+    },
     count: () => count,
     added() {
       count += 1;

@@ -27,6 +27,7 @@ import { OID } from '../../x509/oids.ts';
 import { keyIdentifier, type PublicKey } from '../../x509/public-key.ts';
 import { signatureAlgorithmFor } from '../../x509/signature.ts';
 import type { TrustDomain } from '../identity/spiffe-id.ts';
+import { encodeNameConstraints, type NameConstraints } from '../../x509/name-constraints.ts';
 import type { Root, StatusUrls } from './issuer.ts';
 import { lintCaCertificate, type LintIssuer } from './lint/index.ts';
 import { selfCheckFault } from './self-check.ts';
@@ -36,7 +37,7 @@ export const GENERATION_LIFE: Duration = 365 * DAY;
 export const SHARDS = 4;
 /** CA certificates start a little in the past, so that leaves can be backdated from the first minute. */
 const CA_BACKDATE: Duration = HOUR;
-/** The root whose anchor is the SPIFFE trust domain. */
+/** The line of roots whose anchor is the SPIFFE trust domain. */
 export const WORKLOAD_ROOT = 'workload';
 
 /** A linted CA certificate that may be signed once, by the key of the root that it names as its issuer. */
@@ -120,14 +121,16 @@ function caName(trustDomain: TrustDomain, label: string): Bytes {
 }
 
 /** SPIFFE: a signing certificate of the trust domain carries its ID without a path (X509-SVID 3.2). */
-const trustDomainName = (root: string, trustDomain: TrustDomain): Extension[] =>
-  root === WORKLOAD_ROOT ? [subjectAltName([{ kind: 'uri', value: `spiffe://${trustDomain}` }], false)] : [];
+const trustDomainName = (line: string, trustDomain: TrustDomain): Extension[] =>
+  line === WORKLOAD_ROOT ? [subjectAltName([{ kind: 'uri', value: `spiffe://${trustDomain}` }], false)] : [];
 
-/** A self-signed root named `workload`, `internal`, … */
-export function prepareRoot(plan: CaPlan & { readonly root: string }): PreparedCaCertificate {
-  const { publicKey, trustDomain } = plan;
+/** A self-signed root of the line `workload`, `internal`, … */
+export function prepareRoot(
+  plan: CaPlan & { readonly root: string; readonly number?: number },
+): PreparedCaCertificate {
+  const { publicKey, trustDomain, root: line, number = 1 } = plan;
   const notBefore = floorToSecond(plan.now) - CA_BACKDATE;
-  const name = caName(trustDomain, `${plan.root} root`);
+  const name = caName(trustDomain, number === 1 ? `${line} root` : `${line} root ${number}`);
   const id = keyIdentifier(publicKey.keyBits);
   const tbs = encodeTbsCertificate({
     serial: plan.serial,
@@ -142,60 +145,91 @@ export function prepareRoot(plan: CaPlan & { readonly root: string }): PreparedC
       keyUsage(['keyCertSign', 'cRLSign']),
       subjectKeyIdentifier(id),
       authorityKeyIdentifier(id),
-      ...trustDomainName(plan.root, trustDomain),
+      ...trustDomainName(line, trustDomain),
     ],
   });
   return PreparedCaCertificate.of(tbs, publicKey, publicKey, undefined, trustDomain);
 }
 
+/** Roots are told apart from generations, whose names end with a dash and a number, in every URL. */
+export const rootName = (line: string, number: number): string =>
+  number === 1 ? line : `${line}-r${number}`;
+
+export const generationId = (issuer: string, number: number): string => `${issuer}-${number}`;
+
+/** What a root's certificate says, wherever its key is. */
+export type SigningRoot = Pick<Root, 'name' | 'line' | 'certificate' | 'publicKey'>;
+
+/** What an issuer is bounded by. */
+export interface IssuerBounds {
+  /** How many CAs may stand below it; 0 by default. */
+  readonly pathLength?: number | undefined;
+  readonly nameConstraints?: NameConstraints | undefined;
+}
+
 export interface GenerationPlan extends CaPlan {
   /** `servers-1` */
   readonly id: string;
-  readonly root: Root;
+  /** Left out: the name that the id stands for. */
+  readonly subject?: Bytes | undefined;
+  readonly root: SigningRoot;
   readonly urls: StatusUrls;
+  readonly bounds?: IssuerBounds | undefined;
+  readonly life?: Duration | undefined;
 }
 
-/** A generation of an issuer. It certifies leaves only (pathLen 0), for TLS in both directions. */
+/** The subject of a generation: its own, so that the chain of a leaf names one key. */
+export const generationSubject = (trustDomain: TrustDomain, id: string): Bytes => caName(trustDomain, id);
+
+/** A generation of an issuer. It certifies leaves only (pathLen 0) unless bounds say otherwise, for TLS in both directions. */
 export function prepareGeneration(plan: GenerationPlan): PreparedCaCertificate {
-  const { publicKey, trustDomain, root } = plan;
-  const notBefore = Math.max(floorToSecond(plan.now) - CA_BACKDATE, root.certificate.notBefore);
-  const notAfter = notBefore + GENERATION_LIFE - SECOND;
-  if (notAfter > root.certificate.notAfter)
-    throw new ChanceryError('issuer_expires_too_soon', {
-      message: `${plan.id} would live until ${formatInstant(notAfter)}, the root ${root.name} only until ${formatInstant(root.certificate.notAfter)}`,
-      rule: 'a certificate does not outlive its issuer',
-      fix: 'Rotate the root first.',
-    });
-  const rootKeyIdentifier = keyIdentifier(root.publicKey.keyBits);
-  const signatureAlgorithm = signatureAlgorithmFor(root.publicKey.type).identifier;
+  const { publicKey, trustDomain, root, bounds = {} } = plan;
+  const { notBefore, notAfter } = generationValidity(plan);
   const tbs = encodeTbsCertificate({
     serial: plan.serial,
-    signatureAlgorithm,
+    signatureAlgorithm: signatureAlgorithmFor(root.publicKey.type).identifier,
     issuer: root.certificate.subject,
     notBefore,
     notAfter,
-    subject: caName(trustDomain, plan.id),
+    subject: plan.subject ?? generationSubject(trustDomain, plan.id),
     spki: publicKey.spki,
     extensions: [
-      basicConstraints({ ca: true, pathLength: 0 }),
+      basicConstraints({ ca: true, pathLength: bounds.pathLength ?? 0 }),
       keyUsage(['keyCertSign', 'cRLSign']),
       extKeyUsage([OID.serverAuth, OID.clientAuth]),
+      ...(bounds.nameConstraints === undefined ? [] : [encodeNameConstraints(bounds.nameConstraints)]),
       subjectKeyIdentifier(keyIdentifier(publicKey.keyBits)),
-      authorityKeyIdentifier(rootKeyIdentifier),
-      ...trustDomainName(root.name, trustDomain),
+      authorityKeyIdentifier(keyIdentifier(root.publicKey.keyBits)),
+      ...trustDomainName(root.line, trustDomain),
       crlDistributionPoints([plan.urls.crlRoot(root.name)]),
       authorityInfoAccess({ ocsp: [], caIssuers: [plan.urls.certificate(root.name)] }),
     ],
   });
-  const issuer: LintIssuer = {
-    subject: root.certificate.subject,
-    subjectKeyIdentifier: rootKeyIdentifier,
-    notBefore: root.certificate.notBefore,
-    notAfter: root.certificate.notAfter,
-    spki: root.certificate.spki,
-    signatureAlgorithm,
-  };
-  return PreparedCaCertificate.of(tbs, publicKey, root.publicKey, issuer, trustDomain);
+  return PreparedCaCertificate.of(tbs, publicKey, root.publicKey, lintRoot(root), trustDomain);
 }
+
+function generationValidity({ id, root, now, life = GENERATION_LIFE }: GenerationPlan): {
+  notBefore: Instant;
+  notAfter: Instant;
+} {
+  const notBefore = Math.max(floorToSecond(now) - CA_BACKDATE, root.certificate.notBefore);
+  const notAfter = notBefore + life - SECOND;
+  if (notAfter <= root.certificate.notAfter) return { notBefore, notAfter };
+  throw new ChanceryError('issuer_expires_too_soon', {
+    message: `${id} would live until ${formatInstant(notAfter)}, the root ${root.name} only until ${formatInstant(root.certificate.notAfter)}`,
+    rule: 'a certificate does not outlive its issuer',
+    fix: 'Rotate the root first.',
+  });
+}
+
+/** A root as lints compare with it. */
+export const lintRoot = ({ certificate, publicKey }: SigningRoot): LintIssuer => ({
+  subject: certificate.subject,
+  subjectKeyIdentifier: keyIdentifier(publicKey.keyBits),
+  notBefore: certificate.notBefore,
+  notAfter: certificate.notAfter,
+  spki: certificate.spki,
+  signatureAlgorithm: signatureAlgorithmFor(publicKey.type).identifier,
+});
 
 export const sameKey = (a: PublicKey, b: PublicKey): boolean => equal(a.spki, b.spki);

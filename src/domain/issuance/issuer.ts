@@ -9,18 +9,31 @@ import { type PublicKey, readPublicKey } from '../../x509/public-key.ts';
 /** What the configuration says of an issuer. */
 export interface IssuerPolicy {
   readonly name: string;
-  /** Name of the root that certifies its generations. */
+  /** Line of the root that certifies its generations: `workload`, `internal`. */
   readonly root: string;
   readonly profiles: readonly string[];
   /** Whether its certificates log in at this server. */
   readonly authenticates: boolean;
 }
 
-/** A self-signed trust anchor. */
-export interface Root {
-  /** `workload`, `internal`. */
+/** Facts about one root, as they are stored. */
+export interface RootFacts {
+  /** `internal`; its successors are `internal-r2`, `internal-r3`. */
   readonly name: string;
-  readonly keyId: string;
+  /** What the configuration calls it: the name of the first one. */
+  readonly line: string;
+  readonly number: number;
+  /** `null` where the key is not here: the root is offline. */
+  readonly keyId: string | null;
+  readonly certificate: Bytes;
+  /** Since when it is in every bundle. */
+  readonly preparedAt: Instant;
+  readonly activatedAt: Instant | null;
+  readonly retiredAt: Instant | null;
+}
+
+/** A self-signed trust anchor. */
+export interface Root extends Omit<RootFacts, 'certificate'> {
   readonly certificate: Certificate;
   readonly publicKey: PublicKey;
 }
@@ -36,6 +49,8 @@ export interface GenerationFacts {
   readonly certificate: Bytes;
   /** CRL shards that its certificates are spread over. */
   readonly shards: number;
+  /** Since when it is published. */
+  readonly preparedAt: Instant;
   readonly activatedAt: Instant | null;
   readonly retiredAt: Instant | null;
   /** Set when a self-check failed: nothing is signed any more until an operator has looked. */
@@ -49,14 +64,18 @@ export interface Generation extends Omit<GenerationFacts, 'certificate'> {
   readonly subjectKeyIdentifier: Bytes;
 }
 
-export type GenerationState = 'next' | 'current' | 'retired';
-
-export function generationState(
-  facts: Pick<GenerationFacts, 'activatedAt' | 'retiredAt'>,
-  now: Instant,
-): GenerationState {
-  if (facts.retiredAt !== null && facts.retiredAt <= now) return 'retired';
-  return facts.activatedAt !== null && facts.activatedAt <= now ? 'current' : 'next';
+/** A generation whose key is here and whose certificate is awaited from an offline root. */
+export interface PendingGeneration {
+  /** `servers-2` */
+  readonly id: string;
+  readonly issuer: string;
+  /** Name of the root that is asked. */
+  readonly root: string;
+  readonly number: number;
+  readonly keyId: string;
+  /** DER of the certificate request (PKCS#10). */
+  readonly csr: Bytes;
+  readonly createdAt: Instant;
 }
 
 export function openGeneration(facts: GenerationFacts): Generation {
@@ -69,11 +88,7 @@ export function openGeneration(facts: GenerationFacts): Generation {
   };
 }
 
-export function openRoot(facts: {
-  readonly name: string;
-  readonly keyId: string;
-  readonly certificate: Bytes;
-}): Root {
+export function openRoot(facts: RootFacts): Root {
   const certificate = readCertificate(facts.certificate);
   return { ...facts, certificate, publicKey: readPublicKey(certificate.spki) };
 }

@@ -3,7 +3,7 @@ import type { Instant } from '../../base/clock.ts';
 import type { Bytes } from '../../x509/bytes.ts';
 import type { AuditDraft } from '../audit/entry.ts';
 import type { Name } from '../identity/names.ts';
-import type { Generation, GenerationFacts, IssuerPolicy } from './issuer.ts';
+import type { Generation, GenerationFacts, IssuerPolicy, PendingGeneration, RootFacts } from './issuer.ts';
 import type { PreparedCertificate } from './prepared.ts';
 
 /** An issued certificate, as it is stored. */
@@ -127,26 +127,44 @@ export interface CertificatePage {
   readonly cursor: string | undefined;
 }
 
+export interface LivingCertificates {
+  readonly count: number;
+  /** notAfter of the last that expires; `undefined` when none lives. */
+  readonly latest: Instant | undefined;
+}
+
 /** What was issued, for people and for logins. */
 export interface Inventory {
   /** Throws `invalid_cursor`. `limit` is 1 to 500. */
   search(query: CertificateQuery, now: Instant, limit: number, cursor?: string): CertificatePage;
   /** notAfter of the first certificate that is valid now; `undefined` when there is none. */
   firstExpiry(now: Instant): Instant | undefined;
+  /** The certificates of a generation that are neither expired nor revoked. */
+  living(generation: string, now: Instant): LivingCertificates;
   count(): number;
 }
 
-export interface RootFacts {
-  readonly name: string;
-  readonly keyId: string;
-  readonly certificate: Bytes;
+/** Roots and generations go from `next` to `current` to `retired`; each step is taken once. */
+export interface HierarchyStep {
+  readonly of: 'root' | 'generation';
+  readonly id: string;
+  readonly to: 'current' | 'retired';
+  readonly at: Instant;
 }
 
 /** Roots and generations. Changes are durable, together with their audit entries. */
 export interface AuthorityStore {
+  /** In the order in which they were made. */
   roots(): readonly RootFacts[];
   generations(): readonly GenerationFacts[];
+  /** Generations that wait for the signature of an offline root. */
+  pending(): readonly PendingGeneration[];
+  /** Throws `already_exists`, as the next two do. */
   addRoot(root: RootFacts, audit: readonly AuditDraft[]): Promise<void>;
+  /** The pending generation of the same id is over. */
   addGeneration(generation: GenerationFacts, audit: readonly AuditDraft[]): Promise<void>;
+  addPending(pending: PendingGeneration, audit: readonly AuditDraft[]): Promise<void>;
+  /** Throws `not_found`. */
+  advance(step: HierarchyStep, audit: readonly AuditDraft[]): Promise<void>;
   stopGeneration(id: string, reason: string, audit: readonly AuditDraft[]): Promise<void>;
 }

@@ -9,8 +9,11 @@ import type { GrantBook } from '../../domain/identity/grant-book.ts';
 import type { JwtAuthenticator, TokenStore } from '../../domain/identity/ports.ts';
 import type { TrustDomain } from '../../domain/identity/spiffe-id.ts';
 import type { IssuancePorts } from '../../domain/issuance/issue.ts';
-import type { Generation, IssuerPolicy, Root } from '../../domain/issuance/issuer.ts';
+import type { GenerationState } from '../../domain/issuance/generations.ts';
+import type { Generation, IssuerPolicy, PendingGeneration, Root } from '../../domain/issuance/issuer.ts';
 import type { Inventory } from '../../domain/issuance/ports.ts';
+import type { StoredCrl } from '../../domain/revocation/crl.ts';
+import type { Bytes } from '../../x509/bytes.ts';
 import type { Answered, RefusalOfAnonymous } from './exchange.ts';
 
 /** Roots, issuers and generations as they are now. */
@@ -20,6 +23,36 @@ export interface AuthorityView {
   generations(issuer: string): readonly Generation[];
   generation(id: string): Generation | undefined;
   root(name: string): Root | undefined;
+  /** What clients of a line of roots have to trust, the one that signs first. */
+  bundle(line: string): readonly Root[];
+  state(generation: Generation): GenerationState;
+  rootState(root: Root): GenerationState;
+  pendingOf(issuer: string): PendingGeneration | undefined;
+}
+
+/** Who changes the hierarchy, as the audit log says it. */
+export type Actor = Pick<AuditDraft, 'principal' | 'door' | 'requestId' | 'address'>;
+
+/** A generation; or the request for one, where the root that has to sign is offline. */
+export type PreparedNext =
+  | { readonly kind: 'prepared'; readonly generation: Generation }
+  | { readonly kind: 'requested'; readonly pending: PendingGeneration };
+
+/** Changes of generations, one at a time. Each throws `not_found`, `not_ready`, `would_strand` where it is not its time. */
+export interface GenerationActions {
+  prepare(issuer: string, actor: Actor): Promise<PreparedNext>;
+  /** Throws `chain_rejected` and `lint_failed`, too. */
+  import(certificate: Bytes, actor: Actor): Promise<Generation>;
+  activate(id: string, actor: Actor): Promise<Generation>;
+  retire(id: string, actor: Actor): Promise<Generation>;
+}
+
+/** Changes of roots, likewise. */
+export interface RootActions {
+  prepare(line: string, actor: Actor): Promise<Root>;
+  activate(name: string, actor: Actor): Promise<Root>;
+  retire(name: string, actor: Actor): Promise<Root>;
+  importCrl(der: Bytes, actor: Actor): Promise<StoredCrl>;
 }
 
 export interface AdminPorts {
@@ -30,6 +63,8 @@ export interface AdminPorts {
   readonly issuance: IssuancePorts;
   readonly inventory: Inventory;
   readonly authority: AuthorityView;
+  readonly generations: GenerationActions;
+  readonly roots: RootActions;
   readonly grants: GrantBook;
   readonly tokens: TokenStore;
   /** What a token tells its holder: where to go, and which root to expect there. */

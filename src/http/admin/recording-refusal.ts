@@ -7,10 +7,10 @@ import type { AdminPorts } from './ports.ts';
 export async function recordingRefusal<T>(
   ports: AdminPorts,
   { principal, door, operation }: Pick<Exchange, 'principal' | 'door' | 'operation'>,
-  decide: () => T,
+  decide: () => T | Promise<T>,
 ): Promise<T> {
   try {
-    return decide();
+    return await decide();
   } catch (error) {
     if (error instanceof ChanceryError)
       await ports.record([

@@ -11,10 +11,14 @@ export interface Readiness {
 export interface StatusPorts {
   /** DER of a generation's or root's certificate. */
   readonly certificate: (id: string) => Bytes | undefined;
+  /** DER of a root's CRL. */
+  readonly rootCrl: (root: string) => Bytes | undefined;
   readonly readiness: () => Readiness;
 }
 
 const CERTIFICATE = /^\/issuers\/([a-z0-9][a-z0-9._-]{0,62})\.crt$/;
+
+const ROOT_CRL = /^\/crl\/([a-z0-9][a-z0-9._-]{0,62})\.crl$/;
 
 export function createStatusListener(ports: StatusPorts): RequestListener {
   return (request, response) => {
@@ -61,5 +65,9 @@ function answer(ports: StatusPorts, url: string): Answer {
   const der = id === undefined ? undefined : ports.certificate(id);
   // RFC 5280 4.2.2.1: one DER certificate
   if (der !== undefined) return { status: 200, type: 'application/pkix-cert', body: der, maxAge: 3600 };
+  const root = ROOT_CRL.exec(url)?.[1];
+  const crl = root === undefined ? undefined : ports.rootCrl(root);
+  // RFC 2585 4.2: one DER CRL
+  if (crl !== undefined) return { status: 200, type: 'application/pkix-crl', body: crl, maxAge: 3600 };
   return text(404, 'there is nothing at this path\n');
 }

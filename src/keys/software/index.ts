@@ -1,4 +1,4 @@
-export { type KeySource } from './kek.ts';
+export { type KeySource, readPassphrase } from './kek.ts';
 export { createKeyring, type Keyring, openKeyring } from './keyring.ts';
 export { checkPrivateFiles, type FileFault, PRIVATE_FOLDERS, privateFileFaults } from './file-modes.ts';
 export {
@@ -9,4 +9,6 @@ export {
   replacePrivateFiles,
   writePrivateFile,
 } from './private-files.ts';
+export { type OpenedRoot, openRootFile, type RootIdentity, sealRootFile } from './root-file.ts';
+export { signingKeyOf } from './signing-key.ts';
 export { SoftwareKeys, type SoftwareKeysOptions } from './store.ts';

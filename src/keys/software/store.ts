@@ -3,12 +3,12 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { ChanceryError } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
-import type { Bytes } from '../../x509/bytes.ts';
-import { generateKeyPair, type KeyAlgorithm, type KeyPair, signWith } from '../../x509/key-pair.ts';
+import { generateKeyPair, type KeyAlgorithm, type KeyPair } from '../../x509/key-pair.ts';
 import type { SigningKey, SigningKeys } from '../signing-keys.ts';
 import type { Keyring } from './keyring.ts';
 import { KEY_FILE_SUFFIX, openKeyFile, sealKeyFile } from './key-file.ts';
 import { readPrivateFile, writePrivateFile } from './private-files.ts';
+import { signingKeyOf } from './signing-key.ts';
 
 /** Also a file name: no path, no upper case that some file systems would fold. */
 const KEY_ID = /^[a-z0-9][a-z0-9._-]{0,99}$/;
@@ -60,11 +60,7 @@ export class SoftwareKeys implements SigningKeys {
   }
 
   #remember(id: string, pair: KeyPair): SigningKey {
-    const key: SigningKey = Object.freeze({
-      id,
-      publicKey: pair.publicKey,
-      sign: (message: Bytes): Bytes => signWith(pair, message),
-    });
+    const key = signingKeyOf(id, pair);
     this.#opened.set(id, key);
     return key;
   }

@@ -3,8 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Instant } from '../../base/clock.ts';
 import { listenerIssuer } from '../../config/index.ts';
-import type { GenerationFacts } from '../../domain/issuance/issuer.ts';
-import type { RootFacts } from '../../domain/issuance/ports.ts';
+import type { GenerationFacts, RootFacts } from '../../domain/issuance/issuer.ts';
 import { validateCertificationPath } from '../../domain/path/search.ts';
 import { type Bytes, equal } from '../../x509/bytes.ts';
 import { type Certificate, readCertificate } from '../../x509/certificate.ts';
@@ -31,7 +30,10 @@ export function lookAtChain(facts: Facts): readonly Said[] {
     ...generations.flatMap((generation) => generationFaults(generation, roots, now)),
     ...living.flatMap((generation) => keyFaults(facts, `generation ${generation.id}`, generation)),
     ...issuerFaults(facts, living, Math.max(now, records.latestAuditTime)), // a clock that went back is told by another check
-    ...bundleFaults(facts, roots),
+    ...bundleFaults(
+      facts,
+      roots.filter((root) => !isRetired(root, now)),
+    ),
   ];
   return orOk(
     faults,
@@ -131,15 +133,18 @@ const issuerFaults = ({ config }: Facts, living: readonly GenerationFacts[], now
 
 /** What clients of this server trust has the root above its own certificate. */
 function bundleFaults({ config, paths }: Facts, roots: readonly RootFacts[]): Said[] {
-  const name = listenerIssuer(config)?.issuer.root;
-  const root = roots.find((candidate) => candidate.name === name);
-  if (root === undefined) return [];
-  const fix = `Write it anew: chancery ca print ${root.name} > ${paths.rootsFile}`;
+  const line = listenerIssuer(config)?.issuer.root;
+  const wanted = roots.filter((root) => root.line === line);
+  if (wanted.length === 0) return [];
+  const names = wanted.map(({ name }) => name).join(', ');
+  const fix = `Write it anew, with ${names}: see chancery ca print.`;
   try {
     const bundle = decodePem(readFileSync(paths.rootsFile, 'utf8')).map(({ der }) => der);
-    return bundle.some((der) => equal(der, root.certificate))
-      ? []
-      : [critical(`${paths.rootsFile} does not hold the root ${root.name}: clients refuse this server`, fix)];
+    return wanted
+      .filter((root) => !bundle.some((der) => equal(der, root.certificate)))
+      .map((root) =>
+        critical(`${paths.rootsFile} does not hold the root ${root.name}: clients refuse this server`, fix),
+      );
   } catch (error) {
     return [critical(`${paths.rootsFile} cannot be read: ${(error as Error).message}`, fix)];
   }

@@ -18,7 +18,7 @@ import {
   prepareRoot,
   signCaCertificate,
 } from '../../../src/domain/issuance/hierarchy.ts';
-import { generationState, openGeneration, openRoot, type Root } from '../../../src/domain/issuance/issuer.ts';
+import { openGeneration, openRoot, type Root } from '../../../src/domain/issuance/issuer.ts';
 import { TRUST_DOMAIN, URLS } from '../../support/authority.ts';
 import { refusalOf } from '../../support/errors.ts';
 import { keyOf, ONE_OF_EACH_TYPE } from '../../support/keys.ts';
@@ -46,7 +46,8 @@ async function makeRoot(
     root: name,
   });
   const certificate = signCaCertificate(signer(pair), 'root', prepared);
-  return { root: openRoot({ name, keyId: 'root', certificate }), pair };
+  const facts = { name, line: name, number: 1, keyId: 'root', certificate, preparedAt: now };
+  return { root: openRoot({ ...facts, activatedAt: now, retiredAt: null }), pair };
 }
 
 const value = (certificate: ReturnType<typeof readCertificate>, id: string) =>
@@ -172,19 +173,8 @@ describe('a CA certificate that is signed wrongly is discarded', () => {
   });
 });
 
-describe('the state of a generation', () => {
-  it.each([
-    [{ activatedAt: null, retiredAt: null }, 'next'],
-    [{ activatedAt: now + 1, retiredAt: null }, 'next'],
-    [{ activatedAt: now, retiredAt: null }, 'current'],
-    [{ activatedAt: now - 1, retiredAt: now + 1 }, 'current'],
-    [{ activatedAt: now - 1, retiredAt: now }, 'retired'],
-    [{ activatedAt: null, retiredAt: now }, 'retired'],
-  ] as const)('%j is %s', (facts, state) => {
-    expect(generationState(facts, now)).toBe(state);
-  });
-
-  it('a generation opens with key and key identifier of its certificate', async () => {
+describe('a generation', () => {
+  it('opens with key and key identifier of its certificate', async () => {
     const { pair, plan: wanted } = await plan();
     const certificate = signCaCertificate(signer(pair), 'root', prepareGeneration(wanted));
     const facts = {
@@ -194,6 +184,7 @@ describe('the state of a generation', () => {
       number: 1,
       keyId: 'k',
       shards: 4,
+      preparedAt: 0,
       activatedAt: 0,
       retiredAt: null,
       stopped: null,

@@ -1,6 +1,7 @@
 /** Every schema there ever was, in order. A migration that was released never changes; what is wrong gets a new one. */
 import * as initial from './0001-initial.ts';
 import * as tokens from './0002-tokens.ts';
+import * as hierarchy from './0003-hierarchy.ts';
 
 export interface Migration {
   /** From 1, without gaps: the `user_version` after it. */
@@ -12,4 +13,5 @@ export interface Migration {
 export const MIGRATIONS: readonly Migration[] = [
   { number: 1, name: 'initial', sql: initial.sql },
   { number: 2, name: 'tokens', sql: tokens.sql },
+  { number: 3, name: 'hierarchy', sql: hierarchy.sql },
 ];

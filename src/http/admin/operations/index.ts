@@ -7,6 +7,7 @@ import type { AdminPorts } from '../ports.ts';
 import { auditOperations } from './audit.ts';
 import { authorityOperations } from './authority.ts';
 import { grantOperations } from './grants.ts';
+import { hierarchyOperations } from './hierarchy.ts';
 import { inventoryOperations } from './inventory.ts';
 import { issuingOperations } from './issuing.ts';
 import { loginOperations } from './logins.ts';
@@ -18,6 +19,7 @@ export const HANDLERS = (ports: AdminPorts): Handlers => ({
   ...issuingOperations(ports),
   ...inventoryOperations(ports),
   ...authorityOperations(ports),
+  ...hierarchyOperations(ports),
   ...grantOperations(ports),
   ...tokenOperations(ports),
   ...loginOperations(ports),

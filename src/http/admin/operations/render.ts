@@ -13,7 +13,7 @@ import type { AuthorityView } from '../ports.ts';
 
 export const certificatePem = (der: Uint8Array): string => encodePem('CERTIFICATE', der);
 
-/** Chains and anchors hardly ever change: their PEM is made once per generation. */
+/** Chains and anchors hardly ever change: their PEM is made once per generation, which is another object once they did. */
 const chains = new WeakMap<Generation, { readonly chain: string[]; readonly roots: string[] }>();
 
 export function chainOf(
@@ -22,10 +22,13 @@ export function chainOf(
 ): { readonly chain: string[]; readonly roots: string[] } {
   let found = chains.get(generation);
   if (found === undefined) {
-    const root = authority.root(generation.root);
+    const line = authority.root(generation.root)?.line;
     found = {
       chain: [certificatePem(generation.certificate.raw)],
-      roots: root === undefined ? [] : [certificatePem(root.certificate.raw)],
+      roots:
+        line === undefined
+          ? []
+          : authority.bundle(line).map(({ certificate }) => certificatePem(certificate.raw)),
     };
     chains.set(generation, found);
   }

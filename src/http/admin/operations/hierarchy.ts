@@ -1,0 +1,65 @@
+/** Operations that change roots and generations. What is refused is on record, as what is done is. */
+import type { CrlRequest, ImportRequest } from '../../../api/authority.ts';
+import { principalId } from '../../../domain/identity/principal.ts';
+import type { Generation, Root } from '../../../domain/issuance/issuer.ts';
+import { decodePemOne } from '../../../x509/pem.ts';
+import type { Exchange, Reply } from '../exchange.ts';
+import type { Actor, AdminPorts } from '../ports.ts';
+import { recordingRefusal } from '../recording-refusal.ts';
+import { renderCrl, renderGeneration, renderPending, renderRoot } from './render-authority.ts';
+
+type ByName = Exchange<unknown, unknown, { name: string }>;
+type ById = Exchange<unknown, unknown, { id: string }>;
+
+export const hierarchyOperations = (ports: AdminPorts) => {
+  const { authority, generations, roots } = ports;
+  const generationReply = (generation: Generation): Reply => ({
+    body: renderGeneration(authority, generation),
+  });
+  const rootReply = (root: Root): Reply => ({ body: renderRoot(authority, root) });
+
+  /** Does it for whoever asks. */
+  const act = <T>(
+    exchange: Pick<Exchange, 'principal' | 'door' | 'operation'>,
+    change: (actor: Actor) => Promise<T>,
+  ): Promise<T> => {
+    const { principal, door } = exchange;
+    const actor: Actor = {
+      principal: principalId(principal),
+      door: door.name,
+      requestId: door.requestId,
+      ...(door.address === undefined ? {} : { address: door.address }),
+    };
+    return recordingRefusal(ports, exchange, () => change(actor));
+  };
+
+  return {
+    prepareIssuer: async (exchange: ByName): Promise<Reply> => {
+      const prepared = await act(exchange, (actor) => generations.prepare(exchange.params.name, actor));
+      return {
+        body:
+          prepared.kind === 'prepared'
+            ? { generation: renderGeneration(authority, prepared.generation) }
+            : { request: renderPending(prepared.pending) },
+      };
+    },
+    importGeneration: async (exchange: Exchange<ImportRequest>): Promise<Reply> => {
+      const certificate = decodePemOne(exchange.body.certificate, 'CERTIFICATE');
+      return generationReply(await act(exchange, (actor) => generations.import(certificate, actor)));
+    },
+    activateGeneration: async (exchange: ById): Promise<Reply> =>
+      generationReply(await act(exchange, (actor) => generations.activate(exchange.params.id, actor))),
+    retireGeneration: async (exchange: ById): Promise<Reply> =>
+      generationReply(await act(exchange, (actor) => generations.retire(exchange.params.id, actor))),
+    prepareRoot: async (exchange: ByName): Promise<Reply> =>
+      rootReply(await act(exchange, (actor) => roots.prepare(exchange.params.name, actor))),
+    activateRoot: async (exchange: ByName): Promise<Reply> =>
+      rootReply(await act(exchange, (actor) => roots.activate(exchange.params.name, actor))),
+    retireRoot: async (exchange: ByName): Promise<Reply> =>
+      rootReply(await act(exchange, (actor) => roots.retire(exchange.params.name, actor))),
+    importCrl: async (exchange: Exchange<CrlRequest>): Promise<Reply> => {
+      const der = decodePemOne(exchange.body.crl, 'X509 CRL');
+      return { body: renderCrl(await act(exchange, (actor) => roots.importCrl(der, actor))) };
+    },
+  };
+};

@@ -1,0 +1,117 @@
+/** The schedule: asks the domain what is due, and does it. What it cannot do is tried again, and said once a day. */
+import { type Clock, DAY, HOUR, MINUTE } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import { shouldActivateNext, shouldPrepareNext } from '../domain/issuance/generations.ts';
+import type { IssuerPolicy, Root } from '../domain/issuance/issuer.ts';
+import { crlIsDue } from '../domain/revocation/crl.ts';
+import type { Actor } from '../http/admin/ports.ts';
+import type { Authority } from './authority.ts';
+import type { Hierarchy } from './hierarchy.ts';
+import type { Roots } from './roots.ts';
+
+export interface KeeperOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly authority: Authority;
+  readonly hierarchy: Hierarchy;
+  readonly roots: Roots;
+}
+
+const SCHEDULE: Actor = { principal: 'system:schedule', door: 'internal', requestId: 'schedule' };
+const INTERVAL = MINUTE;
+
+export class HierarchyKeeper {
+  readonly #options: KeeperOptions;
+  readonly #said = new Map<string, number>();
+  #askedAt = -Infinity;
+  #busy = false;
+
+  constructor(options: KeeperOptions) {
+    this.#options = options;
+  }
+
+  /** Looks at most once a minute. */
+  async tick(): Promise<void> {
+    const now = this.#options.clock.now();
+    if (this.#busy || Math.abs(now - this.#askedAt) < INTERVAL) return;
+    this.#busy = true;
+    this.#askedAt = now;
+    try {
+      await this.look();
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  async look(): Promise<void> {
+    const { authority, roots } = this.#options;
+    await this.#attempt('the CRL of a root was not signed', () => roots.signDueCrls(SCHEDULE));
+    for (const policy of authority.policies())
+      await this.#attempt(`the issuer ${policy.name} was not looked after`, () => this.#tend(policy));
+    for (const root of authority.roots()) this.#watchCrl(root);
+  }
+
+  async #tend({ name, root }: IssuerPolicy): Promise<void> {
+    const { authority, hierarchy, clock, log } = this.#options;
+    const { current, next } = authority.slots(name);
+    const waiting = authority.pendingOf(name);
+    // a root that took over signs anew what the old one had signed
+    const moved = current !== undefined && current.root !== authority.rootSlots(root).current?.name;
+    if (
+      waiting === undefined &&
+      (shouldPrepareNext(current, next, clock.now()) || (moved && next === undefined))
+    ) {
+      const prepared = await hierarchy.prepare(name, SCHEDULE);
+      if (prepared.kind === 'prepared')
+        log.info('prepared a generation', { generation: prepared.generation.id });
+    }
+    this.#watchRequest(name);
+    const slots = authority.slots(name);
+    if (slots.next !== undefined && shouldActivateNext(slots.current, slots.next, clock.now())) {
+      await hierarchy.activate(slots.next.id, SCHEDULE);
+      log.info('activated a generation', { generation: slots.next.id });
+    }
+    for (const generation of authority.generations(name))
+      if (authority.state(generation) === 'superseded' && generation.certificate.notAfter < clock.now())
+        await hierarchy.retire(generation.id, SCHEDULE);
+  }
+
+  /** The alarm of an issuer that waits for a signature. */
+  #watchRequest(issuer: string): void {
+    const pending = this.#options.authority.pendingOf(issuer);
+    if (pending !== undefined)
+      this.#sayDaily(
+        `an issuer needs the signature of an offline root: chancery issuer prepare ${issuer} prints the request`,
+        {
+          generation: pending.id,
+          root: pending.root,
+        },
+      );
+  }
+
+  #watchCrl({ name, keyId, retiredAt }: Root): void {
+    const crl = this.#options.roots.crls().find(({ root }) => root === name);
+    if (keyId === null && retiredAt === null && crlIsDue(crl, this.#options.clock.now()))
+      this.#sayDaily('an offline root needs a new CRL: chancery ca sign-crl, then chancery ca import-crl', {
+        root: name,
+      });
+  }
+
+  async #attempt(what: string, act: () => Promise<void>): Promise<void> {
+    try {
+      await act();
+    } catch (error) {
+      this.#sayDaily(what, { reason: error instanceof Error ? error.message : String(error) }, HOUR);
+    }
+  }
+
+  #sayDaily(message: string, fields: Readonly<Record<string, string>>, every = DAY): void {
+    const { clock, log } = this.#options;
+    const key = `${message} ${fields['generation'] ?? fields['root'] ?? ''}`;
+    const now = clock.now();
+    const last = this.#said.get(key);
+    if (last !== undefined && now - last < every) return;
+    this.#said.set(key, now);
+    log.warn(message, fields);
+  }
+}

@@ -1,0 +1,44 @@
+/** What changes roots and generations, wired: actions for operators, and the schedule that takes them by itself. */
+import type { Log } from '../base/log.ts';
+import type { Configuration } from '../config/index.ts';
+import { statusUrls } from '../domain/issuance/issuer.ts';
+import { Hierarchy, type HierarchyOptions } from './hierarchy.ts';
+import { HierarchyKeeper } from './hierarchy-keeper.ts';
+import { writeRootsFile } from './initialize.ts';
+import type { OpenedData } from './open.ts';
+import { Roots } from './roots.ts';
+
+export interface Lifecycle {
+  readonly hierarchy: Hierarchy;
+  readonly roots: Roots;
+  readonly keeper: HierarchyKeeper;
+}
+
+/** `changed` is called after every change, when roots.pem is up to date. */
+export function openLifecycle(
+  opened: OpenedData,
+  config: Configuration,
+  statusUrl: string,
+  log: Log,
+  changed: () => void,
+): Lifecycle {
+  const { clock, random, keys, authority, store, trail } = opened;
+  const options: HierarchyOptions = {
+    clock,
+    random,
+    trustDomain: config.trustDomain,
+    urls: statusUrls(statusUrl),
+    keys,
+    authority,
+    authorities: store.authorities,
+    inventory: store.inventory,
+    guard: () => trail.check(),
+    async changed() {
+      await writeRootsFile(opened, config);
+      changed();
+    },
+  };
+  const hierarchy = new Hierarchy(options);
+  const roots = new Roots({ ...options, crls: store.crls, hierarchy });
+  return { hierarchy, roots, keeper: new HierarchyKeeper({ clock, log, authority, hierarchy, roots }) };
+}

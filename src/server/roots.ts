@@ -1,0 +1,179 @@
+/** Roots through time, and their CRLs. */
+import { ChanceryError } from '../base/errors.ts';
+import { formatInstant } from '../base/clock.ts';
+import type { AuditDraft } from '../domain/audit/entry.ts';
+import { refuseActivation, refuseRootRetirement } from '../domain/issuance/generations.ts';
+import { prepareRoot, rootName, signCaCertificate } from '../domain/issuance/hierarchy.ts';
+import type { Root } from '../domain/issuance/issuer.ts';
+import { newSerial } from '../domain/issuance/serial.ts';
+import {
+  crlIsDue,
+  judgeForeignCrl,
+  nextCrlNumber,
+  PreparedCrl,
+  signCrl,
+  type StoredCrl,
+} from '../domain/revocation/crl.ts';
+import type { CrlStore } from '../domain/revocation/ports.ts';
+import type { Actor } from '../http/admin/ports.ts';
+import type { Bytes } from '../x509/bytes.ts';
+import { readCertificateList } from '../x509/crl.ts';
+import { caDetails, type Hierarchy, type HierarchyOptions, missing } from './hierarchy.ts';
+import { ensureKey } from './open.ts';
+import { caSigner, crlSigner } from './signers.ts';
+
+export interface RootsOptions extends HierarchyOptions {
+  readonly crls: CrlStore;
+  readonly hierarchy: Hierarchy;
+}
+
+export class Roots {
+  readonly #options: RootsOptions;
+  #crls: ReadonlyMap<string, StoredCrl>;
+
+  constructor(options: RootsOptions) {
+    this.#options = options;
+    this.#crls = this.#readCrls();
+  }
+
+  /** DER of a root's newest CRL, for the status listener. */
+  crl = (root: string): Bytes | undefined => this.#crls.get(root)?.der;
+  crls = (): readonly StoredCrl[] => [...this.#crls.values()];
+
+  /** The next root of a line: in every bundle from now on, signing nothing yet. */
+  prepare(line: string, actor: Actor): Promise<Root> {
+    const { hierarchy, authority, authorities, clock, keys, random, trustDomain } = this.#options;
+    return hierarchy.exclusively(async () => {
+      const { current, next } = authority.rootSlots(line);
+      if (current === undefined) missing('root', line);
+      if (next !== undefined)
+        throw new ChanceryError('already_exists', {
+          message: `${next.name} is prepared already`,
+          rule: 'a line of roots has one that is next',
+          fix: `Activate it when everybody has it: \`chancery ca activate ${next.name}\`.`,
+        });
+      if (current.keyId === null) throw offline(current, 'its successor is made beside it');
+      const number = 1 + Math.max(...authority.rootsOf(line).map((root) => root.number));
+      const name = rootName(line, number);
+      const keyId = `root-${name}`;
+      const { publicKey } = await ensureKey(keys, keyId, 'ecdsa-p384');
+      const now = clock.now();
+      const serial = newSerial(random);
+      const prepared = prepareRoot({ root: line, number, serial, publicKey, trustDomain, now });
+      const certificate = signCaCertificate(caSigner(keys), keyId, prepared);
+      const facts = { name, line, number, keyId, certificate, preparedAt: now };
+      await authorities.addRoot({ ...facts, activatedAt: null, retiredAt: null }, [
+        hierarchy.draft(actor, 'ca.certificate.issued', { kind: 'root', ...caDetails(name, certificate) }),
+      ]);
+      await this.#changed();
+      await this.#sign(this.#root(name), actor);
+      return this.#root(name);
+    });
+  }
+
+  /** From now on it signs new generations. */
+  activate(name: string, actor: Actor): Promise<Root> {
+    const { hierarchy, authority, clock } = this.#options;
+    return hierarchy.exclusively(async () => {
+      const root = this.#root(name);
+      const before = authority.rootSlots(root.line).current;
+      refuseActivation(name, root, authority.rootState(root), clock.now());
+      return this.#advance(
+        root,
+        'current',
+        hierarchy.draft(actor, 'root.activated', { root: name, supersedes: before?.name ?? null }),
+      );
+    });
+  }
+
+  /** It leaves every bundle. */
+  retire(name: string, actor: Actor): Promise<Root> {
+    const { hierarchy, authority } = this.#options;
+    return hierarchy.exclusively(async () => {
+      const root = this.#root(name);
+      const below = authority
+        .allGenerations()
+        .filter((generation) => generation.root === name && authority.state(generation) !== 'retired');
+      refuseRootRetirement(name, authority.rootState(root), below);
+      return this.#advance(root, 'retired', hierarchy.draft(actor, 'root.retired', { root: name }));
+    });
+  }
+
+  /** Takes a CRL that was signed where the root's key is. */
+  importCrl(der: Bytes, actor: Actor): Promise<StoredCrl> {
+    const { hierarchy, authority, clock } = this.#options;
+    return hierarchy.exclusively(async () => {
+      const crl = judgeForeignCrl(der, authority.roots(), (root) => this.#crls.get(root), clock.now());
+      await this.#put(crl, hierarchy.draft(actor, 'crl.imported', crlDetails(crl)));
+      return crl;
+    });
+  }
+
+  /** Signs the CRLs that are due, of the roots whose key is here. */
+  signDueCrls(actor: Actor): Promise<void> {
+    const { hierarchy, authority, clock } = this.#options;
+    const due = authority
+      .roots()
+      .filter(({ name, keyId }) => keyId !== null && crlIsDue(this.#crls.get(name), clock.now()));
+    if (due.length === 0) return Promise.resolve();
+    return hierarchy.exclusively(async () => {
+      for (const root of due) await this.#sign(root, actor);
+    });
+  }
+
+  /** What an earlier CRL revoked stays revoked. */
+  async #sign(root: Root, actor: Actor): Promise<void> {
+    if (root.keyId === null) return;
+    const { clock, keys, hierarchy } = this.#options;
+    const now = clock.now();
+    const before = this.#crls.get(root.name);
+    const prepared = PreparedCrl.of({
+      issuer: root,
+      number: nextCrlNumber(before?.number, now),
+      now,
+      entries: before === undefined ? new Uint8Array(0) : readCertificateList(before.der).entries,
+    });
+    const der = signCrl(crlSigner(keys), root.keyId, prepared);
+    const { number, thisUpdate, nextUpdate } = prepared;
+    const crl = { root: root.name, number, thisUpdate, nextUpdate, der };
+    await this.#put(crl, hierarchy.draft(actor, 'crl.issued', crlDetails(crl)));
+  }
+
+  async #put(crl: StoredCrl, audit: AuditDraft): Promise<void> {
+    await this.#options.crls.put(crl, [audit]);
+    this.#crls = this.#readCrls();
+  }
+
+  async #advance(root: Root, to: 'current' | 'retired', audit: AuditDraft): Promise<Root> {
+    const { authorities, clock } = this.#options;
+    await authorities.advance({ of: 'root', id: root.name, to, at: clock.now() }, [audit]);
+    await this.#changed();
+    return this.#root(root.name);
+  }
+
+  async #changed(): Promise<void> {
+    this.#options.authority.reload();
+    await this.#options.changed();
+  }
+
+  #root(name: string): Root {
+    return this.#options.authority.root(name) ?? missing('root', name);
+  }
+
+  #readCrls(): ReadonlyMap<string, StoredCrl> {
+    return new Map(this.#options.crls.crls().map((crl) => [crl.root, crl]));
+  }
+}
+
+const offline = ({ name }: Root, what: string): ChanceryError =>
+  new ChanceryError('root_offline', {
+    message: `the key of ${name} is not here: ${what}`,
+    rule: 'the key of an offline root is never in the data folder',
+    fix: 'Work on the machine that has the key.',
+  });
+
+const crlDetails = ({ root, number, nextUpdate }: StoredCrl) => ({
+  root,
+  number: String(number),
+  nextUpdate: formatInstant(nextUpdate),
+});
