@@ -6,7 +6,6 @@ import { parseTokenString } from '../domain/identity/token-string.ts';
 import { decodePem } from '../x509/pem.ts';
 import { lost } from './client.ts';
 import type { Context } from './context.ts';
-import { readTextFile } from './files.ts';
 
 const MAX_ROOTS_OCTETS = 256 * 1024;
 
@@ -24,6 +23,17 @@ export async function fetchRoot(server: URL, fingerprint: string, origin: string
     message: `${server.origin} has no root with the SHA-256 ${fingerprint}`,
     rule: 'the first trust is a fingerprint that came another way: from a token, or from an operator',
     fix: 'Compare it with what `chancery ca list` prints on the server; if they differ, somebody else answers there.',
+  });
+}
+
+/** A SHA-256 as people copy it: 64 hexadecimal digits, with or without colons and blanks. Throws `usage`. */
+export function parseFingerprint(text: string): string {
+  const digits = text.replace(/[:\s]/g, '').toLowerCase();
+  if (/^[0-9a-f]{64}$/.test(digits)) return digits;
+  throw new ChanceryError('usage', {
+    message: '--fingerprint is no SHA-256',
+    rule: '64 hexadecimal digits, with or without colons and blanks',
+    fix: 'Take it from `chancery ca list` on the server, or from its terminal.',
   });
 }
 
@@ -52,8 +62,7 @@ function fetchUnverified(url: URL, context: Context): Promise<string> {
 }
 
 /** The way to the server that a token names, verified with the root that it names, with the token as the credential. */
-export async function tokenContext(file: string): Promise<Context> {
-  const text = (await readTextFile(file)).trim();
+export async function tokenContext(file: string, text: string): Promise<Context> {
   const { url, root } = parseTokenString(text);
   const server = new URL(url);
   return {
@@ -61,5 +70,6 @@ export async function tokenContext(file: string): Promise<Context> {
     server,
     rootsPem: await fetchRoot(server, root, `the token in ${file}`),
     bearer: text,
+    brings: 'profile and names',
   };
 }

@@ -38,7 +38,10 @@ export function addCert(program: Command, wiring: Wiring): void {
       .description('Make a key here and get a certificate for it.')
       .option('--profile <name>', 'what kind of certificate, e.g. workload, server, client')
       .option('--issuer <name>', 'left out: the only issuer with this profile')
-      .option('--token-file <file>', 'enrol with a token: it names the server, the profile and the names'),
+      .option(
+        '--token-file <file>',
+        'log in with a token: an enrolment token, which names server, profile and names; or a JWT',
+      ),
   )
     .option('--ttl <duration>', "lifetime, e.g. 7d or 12h; left out: the profile's default", duration)
     .addOption(new Option('--key-type <type>', 'what key to make').choices(KEY_TYPES).default('ecdsa-p256'))

@@ -36,6 +36,8 @@ export interface Context {
   readonly login?: Login;
   /** A token that is sent with every request instead of a login. Never printed. */
   readonly bearer?: string;
+  /** Where the token says by itself what is asked for. */
+  readonly brings?: 'profile and names';
   readonly trustDomain?: string;
 }
 

@@ -63,7 +63,7 @@ get(process.argv[2]);
 interface Home {
   readonly home: string;
   readonly config: string;
-  run(args: readonly string[], environment?: Record<string, string>): Promise<Outcome>;
+  readonly run: (args: readonly string[], environment?: Record<string, string>) => Promise<Outcome>;
 }
 
 function newHome(): Home {
@@ -261,5 +261,51 @@ describe('chancery login gets nothing', () => {
     const { exit, stderr } = await refused(['--provider', 'peoples']);
     expect(exit).toBe(1);
     expect(stderr).toMatch(/did you mean people\?/);
+  });
+});
+
+describe('chancery cert issue --token-file', () => {
+  const tokenFile = (text: string): string => {
+    const path = join(temporaryFolder(), 'token');
+    writeFileSync(path, text);
+    return path;
+  };
+  const issue = (text: string, ...args: string[]): Promise<Outcome> => {
+    const out = join(temporaryFolder(), 'out');
+    const token = ['--token-file', tokenFile(text)];
+    return newHome().run(['cert', 'issue', '--data', server.data, ...token, '--out', out, ...args]);
+  };
+  const ASKED = ['--profile', 'client', '--email', 'ann@example.test'];
+
+  test('with a JWT, as a job finds it in a file', async () => {
+    const { exit, stdout } = await issue(`${idp.token({ ...ANN, aud: CLIENT })}\n`, ...ASKED);
+    expect(exit).toBe(0);
+    expect(stdout).toMatch(/allowed by +file-1/);
+  });
+
+  test.each<[string, () => string, readonly string[], number, RegExp]>([
+    [
+      'that has expired',
+      () => idp.token({ ...ANN, aud: CLIENT, exp: 1 }),
+      ASKED,
+      3,
+      /it expired at 1970-01-01T00:00:01Z/,
+    ],
+    [
+      'without a profile',
+      () => idp.token({ ...ANN, aud: CLIENT }),
+      [],
+      1,
+      /neither --profile nor an enrolment token/,
+    ],
+    ['without a name', () => idp.token({ ...ANN, aud: CLIENT }), ASKED.slice(0, 2), 1, /no name is given/],
+    ['that is none', () => 'password', ASKED, 1, /holds no token/],
+    ['in two lines', () => 'a.b.c\nx', ASKED, 1, /holds no token/],
+  ])('refuses a JWT %s', async (_what, make, args, code, message) => {
+    const text = make();
+    const { exit, stderr } = await issue(text, ...args);
+    expect(stderr).toMatch(message);
+    expect(exit).toBe(code);
+    expect(stderr).not.toContain(text);
   });
 });

@@ -23,15 +23,12 @@ export interface IssueOptions extends Asking, NameOptions, Pkcs12Options {
 }
 
 export async function issue(session: Session, options: IssueOptions): Promise<void> {
-  const { profile, issuer, ttl, keyType, out, output, tokenFile } = options;
-  if (profile === undefined && tokenFile === undefined)
-    throw new ChanceryError('usage', {
-      message: 'neither --profile nor --token-file is given',
-      fix: 'Say what kind of certificate it is to be, e.g. --profile workload.',
-    });
+  const { profile, issuer, ttl, keyType, out, output } = options;
+  if (profile === undefined && options.tokenFile === undefined) throw noProfile();
   await connect(session, options, async (client) => {
+    if (profile === undefined && client.context.brings === undefined) throw noProfile();
     const names = await readNames(options, client);
-    if (tokenFile === undefined) requireNames(names);
+    if (client.context.brings === undefined) requireNames(names);
     await prepareForKey(out);
     const wish = await preparePkcs12(options);
     const { privateKey, csr } = await makeRequest(keyType, names);
@@ -51,13 +48,19 @@ export async function issue(session: Session, options: IssueOptions): Promise<vo
   });
 }
 
-/** A token brings its own way to the server. */
+const noProfile = (): ChanceryError =>
+  new ChanceryError('usage', {
+    message: 'neither --profile nor an enrolment token is given',
+    fix: 'Say what kind of certificate it is to be, e.g. --profile workload.',
+  });
+
+/** A token is sent instead of a login; an enrolment token brings its own way to the server. */
 async function connect(
   session: Session,
   options: IssueOptions,
   use: (client: Client) => Promise<void>,
 ): Promise<void> {
   if (options.tokenFile === undefined) return withClient(session, options, use);
-  const { tokenContext } = await import('../bootstrap.ts');
-  return withContext(await tokenContext(options.tokenFile), use);
+  const { readCredential } = await import('../token-file.ts');
+  return withContext(await readCredential(options.tokenFile, options, session.terminal), use);
 }
