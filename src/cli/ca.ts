@@ -4,12 +4,12 @@ import type { RootList, RootResource } from '../api/authority.ts';
 import { asking, noun, type Asking, reaching, run, type Wiring } from './command.ts';
 import { withClient } from './connect.ts';
 import type { ContextOptions } from './context.ts';
-import { ChanceryError } from '../base/errors.ts';
 import { parseServerUrl } from './context.ts';
 import { writeFiles } from './files.ts';
 import { printListing, printSheet, relativeTime, timeWithDistance } from './output.ts';
 import type { Session } from './session.ts';
 import { print, say } from './terminal.ts';
+import { addTrust } from './trust.ts';
 
 export function addCa(program: Command, wiring: Wiring): void {
   const ca = noun(program, 'ca', 'The roots: what everybody has to trust.');
@@ -30,6 +30,7 @@ export function addCa(program: Command, wiring: Wiring): void {
     .requiredOption('--fingerprint <sha256>', 'SHA-256 of the root, from a source that you trust')
     .option('--out <file>', 'write it to a file instead of stdout')
     .action(run(wiring, async () => bootstrap));
+  addTrust(ca, wiring);
 }
 
 interface BootstrapOptions {
@@ -39,14 +40,8 @@ interface BootstrapOptions {
 }
 
 async function bootstrap({ terminal }: Session, { url, fingerprint, out }: BootstrapOptions): Promise<void> {
-  const { fetchRoot } = await import('./bootstrap.ts');
-  const expected = fingerprint.replace(/[:\s]/g, '').toLowerCase();
-  if (!/^[0-9a-f]{64}$/.test(expected))
-    throw new ChanceryError('usage', {
-      message: '--fingerprint is no SHA-256',
-      rule: '64 hexadecimal digits, with or without colons and blanks',
-      fix: 'Take it from `chancery ca list` on the server, or from its terminal.',
-    });
+  const { fetchRoot, parseFingerprint } = await import('./bootstrap.ts');
+  const expected = parseFingerprint(fingerprint);
   const pem = await fetchRoot(parseServerUrl(url), expected, '--url');
   if (out === undefined) return print(terminal, pem);
   await writeFiles([{ path: out, content: pem, mode: 0o644 }]);
