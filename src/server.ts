@@ -8,6 +8,9 @@ import { type RunningServer, startServer, type StopCode } from './server/run.ts'
 import { developmentSummary, firstRotation, initializedSummary, serverSummary } from './server/summary.ts';
 import { createLog } from './telemetry/log.ts';
 
+export { backUp } from './server/backup/back-up.ts';
+export { restore } from './server/backup/restore.ts';
+export { unsealCopy } from './server/backup/sealed-copy.ts';
 export { examine } from './server/doctor/examine.ts';
 export { recoverAdmin } from './server/recover.ts';
 

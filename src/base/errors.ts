@@ -79,6 +79,7 @@ export const ERRORS = {
   no_authority: { status: 500, exit: 1, title: 'There is no authority here' },
   unsafe_files: { status: 500, exit: 1, title: 'Private files are not private' },
   damaged_key: { status: 500, exit: 1, title: 'A key file is damaged' },
+  damaged_backup: { status: 500, exit: 1, title: 'A backup is damaged' },
   wrong_passphrase: { status: 500, exit: 1, title: 'The key-encryption key does not open the keys' },
   newer_schema: { status: 500, exit: 1, title: 'The database belongs to a newer release' },
   usage: { status: 400, exit: 1, title: 'The command is not used as it is meant' },

@@ -31,7 +31,7 @@ export const NOUNS: readonly Noun[] = [
   {
     name: 'server',
     topic: START,
-    summary: 'run the server; recover its admin; show and explain its configuration',
+    summary: 'run the server; back up, restore, recover the admin; show its configuration',
     load: async () => (await import('./server.ts')).addServer,
   },
   {

@@ -21,6 +21,36 @@ export function addServer(program: Command, wiring: Wiring): void {
     .description('Print a commented configuration with every setting.')
     .action(run(wiring, async () => (await import('./server/config.ts')).printReference));
 
+  printing(
+    data(server.command('backup'))
+      .description(
+        'Write database, sealed keys and configuration to one sealed file; the server may run. What opens the keys is not in it.',
+      )
+      .option('--config <file>', 'configuration in YAML; left out: the one of init')
+      .requiredOption('--out <file>', 'the backup; never overwritten')
+      .option('--passphrase-file <file>', 'passphrase that the backup is sealed under'),
+  ).action(run(wiring, async () => (await import('./server/backup.ts')).backUp));
+
+  printing(
+    data(server.command('restore'))
+      .description(
+        'Make a data folder out of a backup. The folder must be empty; everything is checked first.',
+      )
+      .requiredOption('--from <file>', 'the backup')
+      .option('--passphrase-file <file>', 'passphrase that the backup is sealed under'),
+  ).action(run(wiring, async () => (await import('./server/backup.ts')).restore));
+
+  printing(
+    owning(
+      server
+        .command('unseal-copy')
+        .description(
+          'Get back the database that was copied before a migration: <data>/db/before-schema-N.db.sealed.',
+        )
+        .argument('<file>', 'the sealed copy'),
+    ).requiredOption('--out <file>', 'the database as it was; never overwritten'),
+  ).action(run(wiring, async () => (await import('./server/backup.ts')).unsealCopy));
+
   const admin = noun(server, 'admin', 'The first operator of a data folder.');
   printing(
     owning(
@@ -32,6 +62,9 @@ export function addServer(program: Command, wiring: Wiring): void {
     ).option('--ttl <duration>', 'lifetime, up to what the profile allows', duration, '1d'),
   ).action(run(wiring, async () => (await import('./server/recover.ts')).recover));
 }
+
+const data = (command: Command): Command =>
+  command.option('--data <dir>', 'data folder (environment: CHANCERY_DATA)');
 
 const runServer = async ({ terminal, programs }: Session, options: LocalOptions): Promise<ExitCode> =>
   (await programs()).runServer(programOptions(options, terminal));

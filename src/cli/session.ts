@@ -42,6 +42,26 @@ export interface LocalPrograms {
     readonly serial: string;
     readonly notAfter: string;
   }>;
+  /** The server may run. */
+  readonly backUp: (
+    options: ProgramOptions & { readonly out: string; readonly backupPassphraseFile: string | undefined },
+  ) => Promise<{
+    readonly file: string;
+    readonly size: number;
+    readonly sha256: string;
+    readonly created: string;
+  }>;
+  readonly restore: (
+    options: ProgramOptions & { readonly from: string; readonly backupPassphraseFile: string | undefined },
+  ) => Promise<{
+    readonly data: string;
+    readonly created: string;
+    readonly trustDomain: string;
+    readonly missing: readonly string[];
+  }>;
+  readonly unsealCopy: (
+    options: ProgramOptions & { readonly file: string; readonly out: string },
+  ) => Promise<{ readonly file: string; readonly schema: number; readonly created: string }>;
 }
 
 export interface Session {

@@ -21,6 +21,7 @@ import { toHex } from '../x509/bytes.ts';
 import { AuditFileSink } from '../telemetry/audit-file-sink.ts';
 import { AuditTrail } from './audit-trail.ts';
 import { Authority } from './authority.ts';
+import { sealCopy } from './backup/sealed-copy.ts';
 import { type DataPaths, dataPaths, writePublicFile } from './data.ts';
 import { headSigner } from './signers.ts';
 import { systemClock, systemRandom } from './world.ts';
@@ -63,7 +64,16 @@ export async function openData({ config, log, onFatal, createKeys }: OpenOptions
     const keys = new SoftwareKeys({ folder: paths.keys, keyring, random });
     const auditKey = await ensureKey(keys, 'audit', 'ed25519');
     await writePublicFile(paths.auditKeyFile, encodePem('PUBLIC KEY', auditKey.publicKey.spki));
-    const store = openStore({ file: config.database.sqlite, clock, log, onFatal });
+    const store = openStore({
+      file: config.database.sqlite,
+      clock,
+      log,
+      onFatal,
+      beforeMigration(from, to) {
+        const copy = sealCopy(config.database.sqlite, keyring, random, from, to);
+        log.info('made a sealed copy of the database before its migration', { copy, schema: from });
+      },
+    });
     const sinks = config.audit.sinks.map(
       ({ file, required }) =>
         new AuditFileSink({

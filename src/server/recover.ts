@@ -1,5 +1,4 @@
 /** `server admin recover`: a fresh login for the first operator, where the old one is lost or over. Offline, audited. */
-import { hostname, userInfo } from 'node:os';
 import { formatInstant, type Instant, parseDuration } from '../base/clock.ts';
 import { ChanceryError } from '../base/errors.ts';
 import { loginIssuer } from '../config/index.ts';
@@ -14,6 +13,7 @@ import { adminId, initGrant } from './builtin-grants.ts';
 import { dataPaths, requireAuthority } from './data.ts';
 import { requireChoice } from './initialize.ts';
 import { issuancePorts } from './issuance.ts';
+import { localCaller, localPrincipal } from './local-caller.ts';
 import { openData } from './open.ts';
 import { type ProgramOptions, resolveConfiguration } from './options.ts';
 
@@ -101,19 +101,3 @@ const recoveredDraft = (serial: string, notAfter: Instant, now: Instant) =>
     requestId: 'admin-recover',
     details: { serial, notAfter: formatInstant(notAfter), ...localCaller() },
   }) as const;
-
-/** Who works on the data folder itself: the system knows them by number. */
-export const localPrincipal = (): string => `local:uid:${process.getuid?.() ?? 'unknown'}`;
-
-export function localCaller(): { readonly uid: number; readonly user: string; readonly host: string } {
-  const uid = process.getuid?.() ?? -1;
-  return { uid, user: userName(), host: hostname() };
-}
-
-function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return ''; // a number without an entry in passwd, as containers have them
-  }
-}

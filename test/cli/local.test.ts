@@ -19,6 +19,9 @@ function programs(): LocalPrograms & { readonly started: [string, ProgramOptions
       return 0;
     },
     examine: async () => [],
+    backUp: async () => ({ file: '', size: 0, sha256: '', created: '' }),
+    restore: async () => ({ data: '', created: '', trustDomain: '', missing: [] }),
+    unsealCopy: async () => ({ file: '', schema: 0, created: '' }),
     recoverAdmin: async () => ({ certificate: '', key: '', serial: '', notAfter: '' }),
     runDevelopment: async (options) => {
       started.push(['dev', options]);

@@ -25,7 +25,7 @@ export interface StoreView {
   readonly known: number;
   /** `undefined` for a schema of another release. */
   readonly records: StoreRecords | undefined;
-  close(): void;
+  readonly close: () => void;
 }
 
 const SILENT: Log = {

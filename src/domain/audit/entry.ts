@@ -29,6 +29,8 @@ export const AUDIT_EVENTS = [
   'token.created',
   'token.revoked',
   'admin.recovered',
+  'server.backed-up',
+  'server.restored',
   'audit.exported',
   'clock.alarm',
 ] as const;

@@ -1,5 +1,12 @@
 export { type KeySource, readPassphrase } from './kek.ts';
-export { createKeyring, type Keyring, openKeyring } from './keyring.ts';
+export { createKeyring, type Keyring, openKeyring, rememberedSource } from './keyring.ts';
+export {
+  damaged,
+  masterOfPassphrase,
+  openSealedFile,
+  type SealedFacts,
+  SealedWriter,
+} from './sealed-file.ts';
 export { checkPrivateFiles, type FileFault, PRIVATE_FOLDERS, privateFileFaults } from './file-modes.ts';
 export {
   makeFolder,

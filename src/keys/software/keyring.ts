@@ -39,7 +39,7 @@ const FILE = 'keyring.json';
 const DEVELOPMENT_FILE = 'kek';
 
 /** What keyring.json says. `source.file` is absent where the passphrase came through a pipe. */
-interface KeyringRecord {
+export interface KeyringRecord {
   readonly source: { readonly kind: KeySource['kind']; readonly name?: string; readonly file?: string };
   readonly scrypt: ScryptParameters | undefined;
   readonly wrapped: SealedBox;
@@ -90,6 +90,10 @@ export async function openKeyring(folder: string, given?: KeySource): Promise<Ke
     throw wrongPassphrase(`${where(source, folder)} does not open the keys in ${folder}`);
   return unlocked(folder, sealing, source);
 }
+
+/** What a keyring was sealed under, as it remembers it: for who restores one and has to bring it. Throws like `openKeyring`. */
+export const rememberedSource = (folder: string): KeyringRecord['source'] =>
+  readKeyring(join(folder, FILE)).source;
 
 /** Keys whose keyring is gone are lost under another one: whoever has a backup must not be led past it. */
 function refuseOrphans(folder: string): void {
