@@ -49,13 +49,13 @@ export const NOUNS: readonly Noun[] = [
   {
     name: 'ca',
     topic: AUTHORITY,
-    summary: 'the roots: list, show, print',
+    summary: 'the roots: list, show, print, rotate; sign offline',
     load: async () => (await import('./ca.ts')).addCa,
   },
   {
     name: 'issuer',
     topic: AUTHORITY,
-    summary: 'issuers and their generations: list, show',
+    summary: 'issuers and their generations: list, show, prepare, activate, retire',
     load: async () => (await import('./issuer.ts')).addIssuer,
   },
   {
@@ -79,7 +79,7 @@ export const NOUNS: readonly Noun[] = [
   {
     name: 'login',
     topic: POLICY,
-    summary: 'log in at a login provider (OIDC) and keep a certificate of your own',
+    summary: 'log in at an OIDC provider and keep a certificate of your own',
     load: async () => (await import('./login.ts')).addLogin,
   },
   {
