@@ -22,4 +22,5 @@ process.exitCode = await runCommandLine(process.argv.slice(2), {
     serving = true;
     return import('./server.ts');
   },
+  rootPrograms: () => import('./server/offline/verbs.ts'),
 });

@@ -1,8 +1,9 @@
 /** The server program: what `chancery init`, `chancery server` and `chancery dev` run. Talk goes to stderr, data to stdout. */
 import { SECOND } from './base/clock.ts';
-import { type Initialized, initializeAuthority } from './server/initialize.ts';
+import { type Initialized, initializeAuthority, type RootsAway } from './server/initialize.ts';
 import { dataPaths, isInitialized } from './server/data.ts';
 import { startSamples } from './server/development.ts';
+import { serviceManager } from './server/notify.ts';
 import { type ProgramOptions, resolveConfiguration } from './server/options.ts';
 import { type RunningServer, startServer, type StopCode } from './server/run.ts';
 import { developmentSummary, firstRotation, initializedSummary, serverSummary } from './server/summary.ts';
@@ -15,9 +16,12 @@ export { examine } from './server/doctor/examine.ts';
 export { recoverAdmin } from './server/recover.ts';
 
 /** Makes an authority, or what is missing in one. */
-export async function initialize(options: ProgramOptions): Promise<Initialized> {
+export async function initialize(
+  options: ProgramOptions & { readonly rootsAway?: RootsAway | undefined },
+): Promise<Initialized> {
   const config = await resolveConfiguration(options);
-  const initialized = await initializeAuthority(config, createLog({ level: config.log.level }));
+  const log = createLog({ level: config.log.level });
+  const initialized = await initializeAuthority(config, log, options.rootsAway);
   initializedSummary(initialized).forEach(options.say);
   return initialized;
 }
@@ -25,9 +29,12 @@ export async function initialize(options: ProgramOptions): Promise<Initialized> 
 /** Runs the server until it is told to stop; resolves with the exit code. */
 export async function runServer(options: ProgramOptions): Promise<StopCode> {
   const config = await resolveConfiguration(options);
-  const server = await startServer(config, createLog({ level: config.log.level }));
-  const stopped = untilStopped(server); // before anybody reads that it runs, and stops it
+  const log = createLog({ level: config.log.level });
+  const server = await startServer(config, log);
+  const manager = serviceManager(options.env, log);
+  const stopped = untilStopped(server, () => manager.stopping()); // before anybody reads that it runs, and stops it
   serverSummary(config, server).forEach(options.say);
+  manager.ready(`serves ${config.trustDomain} at ${server.urls.https}`);
   return stopped;
 }
 

@@ -1,7 +1,17 @@
 /** `chancery ca …`: the roots. */
 import type { Command } from 'commander';
 import type { RootList, RootResource } from '../api/authority.ts';
-import { asking, noun, type Asking, reaching, run, type Wiring } from './command.ts';
+import {
+  asking,
+  collect,
+  countOrZero,
+  noun,
+  type Asking,
+  printing,
+  reaching,
+  run,
+  type Wiring,
+} from './command.ts';
 import { withClient } from './connect.ts';
 import type { ContextOptions } from './context.ts';
 import { parseServerUrl } from './context.ts';
@@ -31,6 +41,73 @@ export function addCa(program: Command, wiring: Wiring): void {
     .option('--out <file>', 'write it to a file instead of stdout')
     .action(run(wiring, async () => bootstrap));
   addTrust(ca, wiring);
+  addRotation(ca, wiring);
+  addOffline(ca, wiring);
+}
+
+function addRotation(ca: Command, wiring: Wiring): void {
+  ca.commandsGroup('Rotation:');
+  const step = (name: 'prepare' | 'activate' | 'retire', description: string): void => {
+    asking(ca.command(name).description(description).argument('<name>')).action(
+      run(wiring, async () => (await import('./ca/rotate.ts')).rootStep(name)),
+    );
+  };
+  step('prepare', 'Make the successor of a root: in every bundle from now on, signing nothing yet.');
+  step('activate', 'Let the next root sign; the issuers below follow.');
+  step('retire', 'Take a root below which nothing lives out of every bundle.');
+  asking(
+    ca
+      .command('import')
+      .description('Import the certificate that an offline root signed for an issuer.')
+      .argument('<file>', 'PEM or DER'),
+  ).action(run(wiring, async () => (await import('./ca/rotate.ts')).importCertificate));
+  asking(
+    ca
+      .command('import-crl')
+      .description('Publish the CRL of an offline root.')
+      .argument('<file>', 'PEM or DER'),
+  ).action(run(wiring, async () => (await import('./ca/rotate.ts')).importCrl));
+}
+
+/** Verbs of whoever keeps the key of a root, on a machine without a server. */
+function addOffline(ca: Command, wiring: Wiring): void {
+  ca.commandsGroup('Where the key of a root is:');
+  const keeping = (command: Command): Command =>
+    printing(
+      command
+        .requiredOption('--root-key <file>', '<root>.root.json, as init --root-key-out wrote it')
+        .requiredOption('--passphrase-file <file>', 'passphrase that it is sealed with'),
+    );
+  const names = (command: Command, flag: 'permitted' | 'excluded'): Command =>
+    command
+      .option(`--${flag}-dns <domain>`, `${flag}: a domain and all below it (repeat it for more)`, collect)
+      .option(`--${flag}-ip <range>`, `${flag}: a CIDR range`, collect)
+      .option(`--${flag}-uri <host>`, `${flag}: the host of URIs; .domain for all below it`, collect)
+      .option(`--${flag}-email <host>`, `${flag}: the host of e-mail addresses`, collect);
+  keeping(
+    names(
+      names(
+        ca
+          .command('sign-csr')
+          .description('Sign the request of an issuer. Offline; on record beside the key.')
+          .argument('<csr>', 'PEM or DER, as `chancery issuer prepare` printed it; - for stdin')
+          .requiredOption('--out <file>', 'where the certificate goes')
+          .option('--max-path-length <n>', 'how many CAs may stand below it', countOrZero, 0)
+          .option('--ttl <duration>', 'how long it lives', '1y')
+          .option('--status-url <url>', 'where the CRL of the root is published, if that has changed'),
+        'permitted',
+      ),
+      'excluded',
+    ),
+  ).action(run(wiring, async () => (await import('./ca/offline.ts')).signCsr));
+  keeping(
+    ca
+      .command('sign-crl')
+      .description('Sign the CRL of a root: what was revoked, and what is now. Offline.')
+      .requiredOption('--out <file>', 'where the CRL goes')
+      .option('--revoke <serial:reason>', 'revoke a certificate of the root (repeat it for more)', collect)
+      .option('--number <number>', 'the number of the CRL', 'auto'),
+  ).action(run(wiring, async () => (await import('./ca/offline.ts')).signCrl));
 }
 
 interface BootstrapOptions {

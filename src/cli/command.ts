@@ -51,6 +51,10 @@ export function duration(text: string): string {
   return text;
 }
 
+export function countOrZero(text: string): number {
+  return text === '0' ? 0 : count(text);
+}
+
 export function count(text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('Give a number above zero.');
   return Number(text);

@@ -12,10 +12,34 @@ export function addIssuer(program: Command, wiring: Wiring): void {
   asking(
     issuer.command('show').description('Show an issuer with its generations.').argument('<name>'),
   ).action(run(wiring, async () => show));
+  asking(
+    issuer
+      .command('prepare')
+      .description('Prepare the next generation; where the root is offline, print the request for it.')
+      .argument('<name>', 'issuer, e.g. servers')
+      .option('--out <file>', 'write the request to a file instead of stdout'),
+  ).action(run(wiring, async () => (await import('./issuer/rotate.ts')).prepare));
+  asking(
+    issuer
+      .command('activate')
+      .description('Let the next generation issue from now on.')
+      .argument('<generation>', 'e.g. servers-2'),
+  ).action(run(wiring, async () => (await import('./issuer/rotate.ts')).generationStep('activate')));
+  asking(
+    issuer
+      .command('retire')
+      .description('Retire a generation; refused while certificates of it live.')
+      .argument('<generation>', 'e.g. servers-1'),
+  ).action(run(wiring, async () => (await import('./issuer/rotate.ts')).generationStep('retire')));
 }
 
 const current = ({ generations }: IssuerResource): GenerationResource | undefined =>
   generations.find(({ state }) => state === 'current');
+
+const next = ({ generations, pending }: IssuerResource): string =>
+  pending !== undefined
+    ? `${pending.generation} (needs a signature)`
+    : (generations.find(({ state }) => state === 'next')?.id ?? '-');
 
 async function list(session: Session, options: Asking): Promise<void> {
   const { terminal } = session;
@@ -32,6 +56,7 @@ async function list(session: Session, options: Asking): Promise<void> {
       { title: 'EXPIRES', value: (issuer) => relativeTime(current(issuer)?.notAfter ?? '', terminal.now()) },
       { title: 'KEY', value: (issuer) => current(issuer)?.keyType ?? '', wide: true },
       { title: 'SHARDS', value: (issuer) => String(current(issuer)?.shards ?? ''), wide: true },
+      { title: 'NEXT', value: (issuer) => next(issuer) },
       { title: 'STOPPED', value: (issuer) => current(issuer)?.stopped ?? 'no' },
     ],
     name: ({ name }) => name,
@@ -52,12 +77,17 @@ async function show(session: Session, options: Asking, name: string): Promise<vo
       ['root', issuer.root],
       ['profiles', issuer.profiles.join(', ')],
       ['its certificates log in', issuer.authenticates ? 'yes' : 'no'],
+      [
+        'needs a signature',
+        issuer.pending &&
+          `${issuer.pending.generation}, of ${issuer.pending.root}: chancery issuer prepare ${issuer.name}`,
+      ],
       ...issuer.generations.flatMap((generation): (readonly [string, string])[] => [
         [
           generation.id,
           `${generation.state}, expires ${relativeTime(generation.notAfter, terminal.now())}${generation.stopped === undefined ? '' : `, stopped: ${generation.stopped}`}`,
         ],
-        ['', `${generation.keyType}, ${generation.subject}`],
+        ['', `${generation.keyType}, ${generation.subject}, signed by ${generation.root}`],
         ['', `serial ${generation.serial}`],
         ['', `SHA-256 ${generation.fingerprint}`],
       ]),

@@ -1,5 +1,6 @@
 /** `chancery init` and `chancery dev`: verbs that are the server's own program. */
 import { type Command, InvalidArgumentError } from 'commander';
+import { ChanceryError } from '../base/errors.ts';
 import { printing, type Printing, run, type Wiring } from './command.ts';
 import { printResource } from './output.ts';
 import type { ExitCode, ProgramOptions, Session } from './session.ts';
@@ -40,6 +41,14 @@ export function addInit(program: Command, wiring: Wiring): void {
         .command('init')
         .description(
           'Make an authority in a data folder: roots, issuers, the first login. What is there already stays.',
+        )
+        .option(
+          '--root-key-out <dir>',
+          'make the roots for elsewhere: their keys are sealed into this folder, never into the data folder',
+        )
+        .option(
+          '--root-passphrase-file <file>',
+          'passphrase that the roots are sealed with; left out: one is made beside them',
         ),
     ),
   ).action(run(wiring, async () => init));
@@ -55,10 +64,27 @@ export function addDev(program: Command, wiring: Wiring): void {
   ).action(run(wiring, async () => dev));
 }
 
-async function init({ terminal, programs }: Session, options: LocalOptions & Printing): Promise<void> {
+interface InitOptions extends LocalOptions, Printing {
+  readonly rootKeyOut?: string;
+  readonly rootPassphraseFile?: string;
+}
+
+async function init({ terminal, programs }: Session, options: InitOptions): Promise<void> {
+  const { rootKeyOut, rootPassphraseFile } = options;
+  if (rootKeyOut === undefined && rootPassphraseFile !== undefined)
+    throw new ChanceryError('usage', {
+      message: '--root-passphrase-file without --root-key-out',
+      rule: 'roots that stay in the data folder are sealed as all keys there are',
+      fix: 'Name the folder that the roots go to: --root-key-out DIR.',
+    });
   const { initialize } = await programs();
   const forPeople = options.output === 'table' || options.output === 'wide';
-  const made = await initialize(programOptions(options, terminal, forPeople ? 'stdout' : 'stderr'));
+  const made = await initialize({
+    ...programOptions(options, terminal, forPeople ? 'stdout' : 'stderr'),
+    ...(rootKeyOut !== undefined && {
+      rootsAway: { folder: rootKeyOut, passphraseFile: rootPassphraseFile },
+    }),
+  });
   if (options.output === 'json' || options.output === 'yaml')
     await printResource(terminal, options.output, made);
   if (options.output === 'name') print(terminal, `${made.data}\n`);

@@ -1,4 +1,8 @@
 /** What a verb gets: the terminal, and the way to the server program, which only src/cli.ts may load. */
+import type { Duration, Instant } from '../base/clock.ts';
+import type { IssuerBounds } from '../domain/issuance/hierarchy.ts';
+import type { Bytes } from '../x509/bytes.ts';
+import type { CrlReason } from '../x509/crl.ts';
 import type { Terminal } from './terminal.ts';
 
 /** 0 ok, 1 usage, 2 remote error, 3 refused by policy, 4 not found, 5 unreachable. */
@@ -29,7 +33,12 @@ export interface Finding {
 /** What src/server.ts offers. */
 export interface LocalPrograms {
   /** Says what was made, and where. */
-  readonly initialize: (options: ProgramOptions) => Promise<{ readonly data: string }>;
+  readonly initialize: (
+    options: ProgramOptions & {
+      readonly rootsAway?:
+        { readonly folder: string; readonly passphraseFile?: string | undefined } | undefined;
+    },
+  ) => Promise<{ readonly data: string }>;
   /** Resolves when the server has stopped. */
   readonly runServer: (options: ProgramOptions) => Promise<ExitCode>;
   readonly runDevelopment: (options: ProgramOptions) => Promise<ExitCode>;
@@ -64,8 +73,36 @@ export interface LocalPrograms {
   ) => Promise<{ readonly file: string; readonly schema: number; readonly created: string }>;
 }
 
+/** What src/server/offline/verbs.ts offers: the key of a root, on a machine without a server. */
+export interface RootPrograms {
+  readonly signRequest: (wanted: {
+    readonly rootKey: string;
+    readonly passphraseFile: string;
+    readonly now: Instant;
+    readonly csr: Bytes;
+    readonly bounds: IssuerBounds;
+    readonly life: Duration;
+    readonly statusUrl?: string | undefined;
+  }) => Promise<{ readonly root: string; readonly certificate: Bytes }>;
+  readonly signRootCrl: (wanted: {
+    readonly rootKey: string;
+    readonly passphraseFile: string;
+    readonly now: Instant;
+    readonly revoke: readonly { readonly serial: string; readonly reason: CrlReason }[];
+    readonly number?: bigint | undefined;
+  }) => Promise<{
+    readonly root: string;
+    readonly number: bigint;
+    readonly nextUpdate: Instant;
+    readonly entries: number;
+    readonly crl: Bytes;
+  }>;
+}
+
 export interface Session {
   readonly terminal: Terminal;
   /** Loads the server: only for the verbs that are the server. */
   readonly programs: () => Promise<LocalPrograms>;
+  /** Loads what works with the key of an offline root. */
+  readonly rootPrograms: () => Promise<RootPrograms>;
 }

@@ -4,7 +4,8 @@ import { type Bytes, fromAscii, toLatin1 } from './bytes.ts';
 import { context, contextConstructed, DerReader, sequence, TAG, tlv } from './der.ts';
 import type { Extension } from './extensions.ts';
 import { DIRECTORY_NAME_TAG, type NameKind } from './general-name.ts';
-import { parseIp, parseIpRange } from './ip.ts';
+import { formatIp, parseIp, parseIpRange } from './ip.ts';
+import { formatName } from './name.ts';
 import { rdnKeys } from './name-match.ts';
 import { OID } from './oids.ts';
 
@@ -161,3 +162,24 @@ export const nameConstraints = (permitted: readonly Bytes[], excluded: readonly 
     ...(excluded.length === 0 ? [] : [tlv(contextConstructed(1), ...excluded.map((base) => sequence(base)))]),
   ),
 });
+
+/** `dns:example.test`, `ip:10.0.0.0/8` */
+export function formatSubtree(subtree: Subtree): string {
+  switch (subtree.kind) {
+    case 'dns':
+    case 'email':
+    case 'uri':
+      return `${subtree.kind}:${subtree.value}`;
+    case 'ip':
+      return `ip:${formatRange(subtree.address, subtree.mask)}`;
+    case 'directory':
+      return `directory:${formatName(subtree.name)}`;
+    case 'other':
+      return `a subtree of the type [${subtree.tag & 0x1f}]`;
+  }
+}
+
+function formatRange(address: Bytes, mask: Bytes): string {
+  const bits = mask.reduce((sum, octet) => sum + octet.toString(2).replaceAll('0', '').length, 0);
+  return `${formatIp(address)}/${bits}`;
+}

@@ -31,6 +31,7 @@ export async function chancery(args: readonly string[], circumstances: Circumsta
       environment: { HOME: '/nonexistent', ...environment },
       now: () => now ?? Date.now(),
     },
+    rootPrograms: () => import('../../src/server/offline/verbs.ts'),
     programs: () =>
       programs === undefined ? Promise.reject(new Error('not for this test')) : Promise.resolve(programs),
   });

@@ -4,7 +4,7 @@ import { Agent, request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadConfiguration } from '../../src/config/index.ts';
-import { initializeAuthority } from '../../src/server/initialize.ts';
+import { initializeAuthority, type RootsAway } from '../../src/server/initialize.ts';
 import { type RunningServer, startServer } from '../../src/server/run.ts';
 import { encodePem } from '../../src/x509/pem.ts';
 import { exportPkcs8, generateKeyPair, type KeyAlgorithm, signWith } from '../../src/x509/key-pair.ts';
@@ -51,8 +51,8 @@ export interface TestServer {
 
 export const TRUST_DOMAIN = 'example.test';
 
-/** `extra` is appended to the configuration. */
-export async function startTestServer(extra = ''): Promise<TestServer> {
+/** `extra` is appended to the configuration; `away` is where the roots go that are not to stay in the data folder. */
+export async function startTestServer(extra = '', away?: RootsAway): Promise<TestServer> {
   const folder = await mkdtemp(join(tmpdir(), 'chancery-'));
   const data = join(folder, 'data');
   const [https, status, metrics] = await freePorts(3);
@@ -64,7 +64,7 @@ export async function startTestServer(extra = ''): Promise<TestServer> {
   const config = await loadConfiguration({ flags: { config: file, data }, env: {}, cwd: folder });
   const logged: string[] = [];
   const log = memoryLog(logged);
-  await initializeAuthority(config, log);
+  await initializeAuthority(config, log, away);
   let server = await startServer(config, log);
   const admin = {
     cert: await readFile(join(data, 'admin', 'cert.pem'), 'utf8'),

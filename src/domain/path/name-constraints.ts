@@ -1,9 +1,9 @@
 /** Applying nameConstraints (RFC 5280 4.2.1.10, 6.1.3 (b) and (c), 6.1.4 (g)) to the names of a certificate. */
 import type { Bytes } from '../../x509/bytes.ts';
 import { DIRECTORY_NAME_TAG, formatGeneralName, type GeneralName } from '../../x509/general-name.ts';
-import { formatIp, parseIp } from '../../x509/ip.ts';
+import { parseIp } from '../../x509/ip.ts';
 import { formatName, readName } from '../../x509/name.ts';
-import type { NameConstraints, Subtree } from '../../x509/name-constraints.ts';
+import { formatSubtree, type NameConstraints, type Subtree } from '../../x509/name-constraints.ts';
 import { rdnKeys } from '../../x509/name-match.ts';
 import { OID } from '../../x509/oids.ts';
 import type { Candidate } from './candidate.ts';
@@ -155,23 +155,3 @@ function uriHost(uri: string): string | undefined {
 /** No trailing dot, which would make another string of the same host, and no address. */
 const isHost = (text: string): boolean =>
   /^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/.test(text) && !/(?:^|\.)\d+$/.test(text);
-
-function formatSubtree(subtree: Subtree): string {
-  switch (subtree.kind) {
-    case 'dns':
-    case 'email':
-    case 'uri':
-      return `${subtree.kind}:${subtree.value}`;
-    case 'ip':
-      return `ip:${formatRange(subtree.address, subtree.mask)}`;
-    case 'directory':
-      return `directory:${formatName(subtree.name)}`;
-    case 'other':
-      return `a subtree of the type [${subtree.tag & 0x1f}]`;
-  }
-}
-
-function formatRange(address: Bytes, mask: Bytes): string {
-  const bits = mask.reduce((sum, octet) => sum + octet.toString(2).replaceAll('0', '').length, 0);
-  return `${formatIp(address)}/${bits}`;
-}
