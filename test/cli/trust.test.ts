@@ -57,8 +57,8 @@ interface Machine {
   readonly anchors: string;
   /** Programs that ran, without the prefix. */
   readonly ran: readonly string[];
-  install(root?: string, options?: Partial<InstallOptions>): Promise<string>;
-  uninstall(options?: Partial<InstallOptions> & { trustDomain?: string }): Promise<string>;
+  readonly install: (root?: string, options?: Partial<InstallOptions>) => Promise<string>;
+  readonly uninstall: (options?: Partial<InstallOptions> & { trustDomain?: string }) => Promise<string>;
 }
 
 /** A machine in a folder, Debian's kind. */
