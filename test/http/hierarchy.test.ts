@@ -160,3 +160,36 @@ describe('roots', () => {
     ]);
   });
 });
+
+describe('bounds from the configuration', () => {
+  test('stand in the certificate of the issuer and hold for every leaf', async () => {
+    const bounded = await startTestServer(`issuers:
+  workload: { root: workload, profiles: [workload], authenticates: true }
+  servers:
+    root: internal
+    profiles: [server]
+    maxPathLength: 1
+    nameConstraints: { permitted: { dns: [example.test, localhost] }, excluded: { ip: [10.0.0.0/8] } }
+  clients: { root: internal, profiles: [client], authenticates: true }`);
+    try {
+      const { json } = await bounded.ask('GET', '/api/v1/issuers/servers');
+      expect((json['generations'] as unknown[])[0]).toMatchObject({
+        maxPathLength: 1,
+        permitted: ['dns:example.test', 'dns:localhost'],
+        excluded: ['ip:10.0.0.0/8'],
+      });
+      const ask = async (value: string, kind: 'dns' | 'ip' = 'dns') => {
+        const { csr } = await makeCsr([{ kind, value }]);
+        return bounded.ask('POST', '/api/v1/certificates', { profile: 'server', csr });
+      };
+      expect((await ask('a.example.test')).status).toBe(201);
+      const refused = await ask('a.example.com');
+      expect([refused.status, refused.json['code']]).toEqual([403, 'lint_failed']);
+      expect(refused.json['detail']).toContain('dns:a.example.com is outside of the permitted');
+      expect((await ask('10.1.2.3', 'ip')).status).toBe(403);
+      expect((await ask('192.0.2.1', 'ip')).status).toBe(201);
+    } finally {
+      await bounded.stop();
+    }
+  });
+});

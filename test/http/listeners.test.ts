@@ -3,8 +3,6 @@ import { connect } from 'node:tls';
 import { Agent, request } from 'node:https';
 import { ROUTES } from '../../src/api/routes.ts';
 import { createTlsListener, type ListenerCredentials } from '../../src/http/tls-listener.ts';
-import { generateKeyPair, exportPkcs8 } from '../../src/x509/key-pair.ts';
-import { encodePem } from '../../src/x509/pem.ts';
 import { makeCsr, startTestServer, type TestServer } from '../support/running-server.ts';
 
 let server: TestServer | undefined;
@@ -59,15 +57,13 @@ describe('the HTTPS listener', () => {
   test('exchanges its certificate without losing a request', async () => {
     server = await startTestServer();
     const issue = async (): Promise<ListenerCredentials> => {
-      const pair = await generateKeyPair('ecdsa-p256');
-      const key = encodePem('PRIVATE KEY', exportPkcs8(pair.privateKey));
       const generated = await server?.ask('POST', '/api/v1/certificates/generate', {
         profile: 'server',
         names: { dns: ['localhost'] },
       });
       const json = generated?.json ?? {};
       return {
-        key: String(json['privateKey'] ?? key),
+        key: String(json['privateKey']),
         certificate: String(json['certificate']) + (json['chain'] as string[]).join(''),
         clientCas: [server?.roots ?? ''],
       };

@@ -72,7 +72,9 @@ describe('an enrolment token', () => {
     const { token, id } = await makeToken({ names: { uri: ['spiffe://example.test/raced'] } });
     const answers = await Promise.all(Array.from({ length: 64 }, () => enrol(token)));
     expect(answers.filter(({ status }) => status === 201).length).toBe(1);
-    expect(answers.filter(({ status }) => status !== 201).map(({ json }) => json['code'])).toEqual(Array(63).fill('token_spent'));
+    expect(answers.filter(({ status }) => status !== 201).map(({ json }) => json['code'])).toEqual(
+      Array(63).fill('token_spent'),
+    );
     expect(
       answers.filter(({ status }) => status !== 201).every(({ json }) => json['code'] === 'token_spent'),
     ).toBe(true);

@@ -9,7 +9,7 @@ import { type Door, type Principal, principalId } from '../../domain/identity/pr
 import { fromUtf8, sha256, toHex } from '../../x509/bytes.ts';
 import { readJson } from '../body.ts';
 import { problemReply } from '../problem.ts';
-import type { Exchange, Handler, Reply } from './exchange.ts';
+import type { Exchange, Reply } from './exchange.ts';
 import { admit } from './gate.ts';
 import { HANDLERS, type Handlers } from './operations/index.ts';
 import type { AdminPorts } from './ports.ts';
@@ -36,7 +36,7 @@ export function createDispatch(ports: AdminPorts): Dispatch {
       await send(
         response,
         ROUTES[operation],
-        await (handlers[operation] as Handler)(exchange as Exchange<never, never, never>),
+        await handlers[operation](exchange as Exchange<never, never, never>),
         door,
       );
     } catch (error) {
@@ -100,7 +100,7 @@ type Schema = NonNullable<Route['body']> | undefined;
 /** A route without a schema for a part takes nothing there. Throws `invalid_request` with every faulty field. */
 function validate(schema: Schema, value: unknown, part: string): unknown {
   if (schema === undefined) {
-    const [stray] = Object.keys((value ?? {}) as object);
+    const [stray] = Object.keys(value ?? {});
     if (stray !== undefined)
       throw invalid([{ field: stray.slice(0, 80), message: 'is not known here' }], part);
     return {};

@@ -1,6 +1,5 @@
 /** Operations on grants, and explaining decisions with the code that makes them. */
 import type { Explanation, ExplainRequest, GrantRequest, GrantResource } from '../../../api/grants.ts';
-import { ChanceryError } from '../../../base/errors.ts';
 import { formatDuration, formatInstant } from '../../../base/clock.ts';
 import { authorizeEverywhere, authorizeGranting } from '../../../domain/identity/authorize.ts';
 import type { BookedGrant } from '../../../domain/identity/grant-book.ts';
