@@ -98,6 +98,12 @@ export interface Configuration {
     readonly headInterval: Duration;
     readonly sinks: readonly { readonly file: string; readonly required: boolean }[];
   };
+  /** How long what is over is kept. */
+  readonly retention: {
+    readonly certificates: Duration;
+    readonly idempotency: Duration;
+    readonly tokens: Duration;
+  };
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error' };
   /** Every setting with its source. */
   readonly settings: readonly Setting[];

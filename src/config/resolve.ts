@@ -66,6 +66,11 @@ export function resolve(file: ConfigurationFile, context: Context): Resolved {
     agent: file.agent,
     keys: { passphrase: secret(file.keys.passphrase, ['keys', 'passphrase'], context) },
     audit: { headInterval: parseDuration(file.audit.headInterval) ?? 0, sinks },
+    retention: {
+      certificates: parseDuration(file.retention.certificates) ?? 0,
+      idempotency: parseDuration(file.retention.idempotency) ?? 0,
+      tokens: parseDuration(file.retention.tokens) ?? 0,
+    },
     log: file.log,
   };
   const faults = [

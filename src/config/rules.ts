@@ -66,6 +66,16 @@ export const duration = unless(
   DURATION.fix,
 );
 
+/** `why`: the shortest in words, with its reason. */
+export const atLeast = (shortest: number, why: string) =>
+  text((value) => {
+    const length = parseDuration(value);
+    if (length === undefined) return { message: 'it is no duration', ...DURATION };
+    return length >= shortest
+      ? undefined
+      : { message: 'it is too short', rule: `at least ${why}`, fix: 'Write a longer one.' };
+  });
+
 /** Clocks that need no backdating are allowed to say so. */
 export const durationOrZero = unless(
   (value) => value === '0s' || parseDuration(value) !== undefined,

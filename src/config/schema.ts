@@ -3,9 +3,11 @@
  * defaults the embedded default. It checks single values; what has to fit together is in checks.ts.
  */
 import { z } from 'zod';
+import { DAY, HOUR } from '../base/clock.ts';
 import { login } from './login-schema.ts';
 import { grant, issuer, profile } from './objects.ts';
 import {
+  atLeast,
   credentialName,
   databaseFile,
   headInterval,
@@ -231,6 +233,20 @@ export const schema = z.strictObject({
     })
     .prefault({})
     .describe('The audit log.'),
+  retention: z
+    .strictObject({
+      certificates: atLeast(DAY, 'a day: revoked ones stay a week beyond their end in any case')
+        .default('400d')
+        .describe('How long a certificate can be found after it expired; revoked ones at least 7d.'),
+      idempotency: atLeast(HOUR, 'an hour: a retry is to find what it made')
+        .default('24h')
+        .describe('How long an Idempotency-Key stands for what it made.'),
+      tokens: atLeast(DAY, 'a day')
+        .default('30d')
+        .describe('How long an enrolment token can be shown after it expired.'),
+    })
+    .prefault({})
+    .describe('How long what is over is kept. Audit entries stay for ever.'),
   log: z
     .strictObject({
       level: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('The least that is logged.'),

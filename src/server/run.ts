@@ -8,7 +8,7 @@
 import { createServer } from 'node:http';
 import { rm } from 'node:fs/promises';
 import type { ChanceryError } from '../base/errors.ts';
-import { DAY, HOUR, SECOND } from '../base/clock.ts';
+import { SECOND } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import {
   type Configuration,
@@ -41,6 +41,7 @@ import { bind, drain } from './bind.ts';
 import { adminGrant, listenerGrant } from './builtin-grants.ts';
 import { clockWatch } from './clock-watch.ts';
 import { dataPaths, renderClientFile, requireAuthority, writePublicFile } from './data.ts';
+import { Housekeeping } from './housekeeping.ts';
 import { requireChoice } from './initialize.ts';
 import { issuancePorts } from './issuance.ts';
 import { loginPorts } from './logins.ts';
@@ -67,8 +68,6 @@ export interface RunningServer {
 const PATIENCE = 10 * SECOND;
 const TICK = SECOND;
 const CONNECTIONS_PER_ADDRESS = 2000;
-const CLAIM_LIFE = 24 * HOUR;
-const TOKEN_MEMORY = 30 * DAY;
 
 export async function startServer(config: Configuration, log: Log): Promise<RunningServer> {
   const paths = dataPaths(config.data);
@@ -76,7 +75,6 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
   let fatal: ChanceryError | undefined;
   let ready = false;
   let stopping = false;
-  let ticks = 0;
   let end: (code: StopCode) => void = () => undefined;
   const stopped = new Promise<StopCode>((resolve) => (end = resolve));
   const opened = await openData({
@@ -91,6 +89,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
   });
   const { store, authority, trail, clock } = opened;
   const watchClock = clockWatch(opened, log);
+  const housekeeping = new Housekeeping({ store, clock, retention: config.retention, log });
   const listening: ReturnType<typeof createServer>[] = [];
   let timer: NodeJS.Timeout | undefined;
   let lifecycle: Lifecycle | undefined;
@@ -265,10 +264,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
       await trail.tick();
       await lifecycle?.keeper.tick();
       await own.renewWhenDue(rotate);
-      if (++ticks % 3600 === 0) {
-        await store.pruneClaims(clock.now() - CLAIM_LIFE);
-        await store.tokens.prune(clock.now() - TOKEN_MEMORY);
-      }
+      housekeeping.tick();
     } catch (error) {
       log.warn('housekeeping failed and is tried again', {
         reason: error instanceof Error ? error.message : String(error),
@@ -280,6 +276,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
     if (stopping) return;
     stopping = true;
     clearInterval(timer);
+    await housekeeping.stop();
     await Promise.all(listening.map((server) => drain(server, fatal === undefined ? PATIENCE : SECOND)));
     try {
       if (fatal === undefined) {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { DAY, HOUR } from '../../src/base/clock.ts';
 import type { CertificateQuery, StoredCertificate } from '../../src/domain/issuance/ports.ts';
-import { certificateRecord, dns, NOON, serialOf } from '../support/records.ts';
+import { auditDraft, certificateRecord, dns, NOON, serialOf } from '../support/records.ts';
 import type { StoreBackend, TestStore } from './store-backend.ts';
 
 /**
@@ -151,6 +151,35 @@ export function inventoryContract({ name, open }: StoreBackend): void {
       store.revoke(serialOf(9), NOON, 1);
       expect(store.inventory.firstExpiry(NOON)).toBe(NOON + 7 * DAY + 1);
       expect(store.inventory.firstExpiry(NOON + 30 * DAY)).toBeUndefined();
+    });
+
+    test('what expired long ago is forgotten in batches; what is revoked, or the newest, only later or never', async () => {
+      const store = await stocked(open);
+      const { inventory, audit, ledger } = store;
+      const forget = (expiredBefore: number, revokedExpiredBefore: number, limit = 10) =>
+        store.forgetCertificates({ expiredBefore, revokedExpiredBefore, limit }, (count) => [
+          auditDraft({ event: 'certificates.forgotten', details: { count } }),
+        ]);
+      const left = () => inventory.search({}, NOON, 10).certificates.map(number);
+      const entries = audit.last()?.sequence ?? 0;
+      expect(await forget(NOON - 2 * DAY, NOON - 2 * DAY)).toBe(0);
+      expect(audit.last()?.sequence ?? 0).toBe(entries); // nothing happened
+      expect(await forget(NOON, NOON - 2 * DAY)).toBe(1);
+      expect(left()).toEqual([9, 8, 7, 6, 5, 3, 2, 1]); // 6 is revoked
+      expect(JSON.parse(audit.last()?.body ?? '{}')).toMatchObject({ details: { count: 1 } });
+      expect(await forget(NOON, NOON)).toBe(1);
+      expect([left(), inventory.count()]).toEqual([[9, 8, 7, 5, 3, 2, 1], 7]);
+      expect(ledger.findCertificate(serialOf(4))).toBeUndefined();
+      expect(
+        inventory.search({ name: certificateRecord(4).names[0]?.value ?? '' }, NOON, 10).certificates,
+      ).toEqual([]);
+      const far = NOON + 30 * DAY;
+      expect([await forget(far, far, 4), await forget(far, far, 4), await forget(far, far, 4)]).toEqual([
+        4, 2, 0,
+      ]);
+      expect([left(), inventory.count()]).toEqual([[9], 1]);
+      await ledger.record({ certificate: certificateRecord(10), audit: [] });
+      expect([left().length, inventory.count()]).toEqual([2, 2]);
     });
 
     test('every certificate is counted, whatever became of it', async () => {

@@ -3,6 +3,7 @@ import type { Instant } from '../../src/base/clock.ts';
 import type { AuditLog } from '../../src/domain/audit/ports.ts';
 import type { GrantStore, TokenStore } from '../../src/domain/identity/ports.ts';
 import type { AuthorityStore, Inventory, Ledger } from '../../src/domain/issuance/ports.ts';
+import type { Forget } from '../../src/domain/issuance/retention.ts';
 import type { CrlStore } from '../../src/domain/revocation/ports.ts';
 
 export interface TestStore {
@@ -15,6 +16,7 @@ export interface TestStore {
   readonly tokens: TokenStore;
   latestAuditTime(): Instant;
   pruneClaims(before: Instant): Promise<number>;
+  readonly forgetCertificates: Forget;
   /** What revocation will do. */
   revoke(serial: string, at: Instant, reason: number): void;
   block(keyFingerprint: string): void;

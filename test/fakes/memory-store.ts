@@ -9,6 +9,7 @@ import type { GrantStore, StoredGrant, TokenStore } from '../../src/domain/ident
 import { type StoredToken, tokenState } from '../../src/domain/identity/token.ts';
 import { toHex } from '../../src/x509/bytes.ts';
 import type { StoredCrl } from '../../src/domain/revocation/crl.ts';
+import type { Forget } from '../../src/domain/issuance/retention.ts';
 import type { CrlStore } from '../../src/domain/revocation/ports.ts';
 import type { GenerationFacts, PendingGeneration, RootFacts } from '../../src/domain/issuance/issuer.ts';
 import {
@@ -234,6 +235,24 @@ export class MemoryStore {
   latestAuditTime(): Instant {
     return this.#latest;
   }
+
+  readonly forgetCertificates: Forget = ({ expiredBefore, revokedExpiredBefore, limit }, audit) => {
+    const newest = this.certificates.at(-1);
+    const old = this.certificates
+      .filter(
+        (certificate) =>
+          certificate !== newest &&
+          certificate.notAfter <
+            (certificate.revokedAt === null ? expiredBefore : Math.min(expiredBefore, revokedExpiredBefore)),
+      )
+      .slice(0, limit);
+    if (old.length === 0) return Promise.resolve(0);
+    return this.#write(() => {
+      for (const certificate of old) this.certificates.splice(this.certificates.indexOf(certificate), 1);
+      this.#append(audit(old.length));
+      return old.length;
+    });
+  };
 
   pruneClaims(before: Instant): Promise<number> {
     return this.#write(() => {

@@ -6,6 +6,7 @@ import type { Log } from '../../base/log.ts';
 import type { AuditLog } from '../../domain/audit/ports.ts';
 import type { GrantStore, TokenStore } from '../../domain/identity/ports.ts';
 import type { AuthorityStore, Inventory, Ledger } from '../../domain/issuance/ports.ts';
+import type { Forget } from '../../domain/issuance/retention.ts';
 import type { CrlStore } from '../../domain/revocation/ports.ts';
 import { AuditAppender } from './audit-appender.ts';
 import { openAuditLog } from './audit-log.ts';
@@ -18,6 +19,7 @@ import { openLedger } from './ledger.ts';
 import { cannotOpen, openDatabase } from './open.ts';
 import { openTokens } from './tokens.ts';
 import { openProbe } from './probe.ts';
+import { openRetention } from './retention.ts';
 import { type StoreHealth, Writer } from './writer.ts';
 
 export type { StoreHealth } from './writer.ts';
@@ -52,6 +54,8 @@ export interface Store {
   latestAuditTime(): Instant;
   /** Forgets Idempotency-Keys that were claimed before `before`; says how many. */
   pruneClaims(before: Instant): Promise<number>;
+  /** Forgets certificates that expired long ago, at most one batch; says how many. */
+  readonly forgetCertificates: Forget;
   /** Writes what waits, then closes the file. Later writes are rejected with `shutting_down`. */
   close(): Promise<void>;
 }
@@ -89,6 +93,7 @@ function furnish(database: Database, options: StoreOptions): Store {
     probe: openProbe(rooms, options.clock),
     latestAuditTime: () => audit.latestTime(),
     pruneClaims: (before) => claims.prune(before),
+    forgetCertificates: openRetention(rooms, inventory),
     close: () => writer.close(),
   };
 }

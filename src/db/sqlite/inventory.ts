@@ -5,12 +5,15 @@ import { ChanceryError } from '../../base/errors.ts';
 import type { CertificateQuery, Inventory } from '../../domain/issuance/ports.ts';
 import { type CertificateRow, readCertificateRow } from './certificate-row.ts';
 import { formatCursor, parseCursor } from './cursor.ts';
+import { COUNT } from './retention.ts';
 import type { Rooms } from './rooms.ts';
 import { certificateSearch, recentSearch, type Search } from './search.ts';
 
 export interface CountedInventory extends Inventory {
   /** The ledger recorded one more. */
   added(): void;
+  /** Housekeeping forgot so many. */
+  removed(count: number): void;
 }
 
 export const FIRST_EXPIRY =
@@ -32,8 +35,9 @@ export function openInventory({ database, writer }: Rooms): CountedInventory {
   const newest: Statement<[], { id: number | null }> = database.prepare(
     'SELECT max(id) AS id FROM certificates',
   );
-  // counted once, then in memory: SQLite counts by reading an index from end to end
-  let count = database.prepare('SELECT count(*) FROM certificates').pluck().get() as number;
+  const counted: Statement<[], number> = database.prepare<[], number>(COUNT).pluck();
+  // asked once, then in memory
+  let count: number | undefined;
 
   const prepared = (sql: string): Statement<unknown[], CertificateRow> => {
     const known = searches.get(sql);
@@ -68,9 +72,12 @@ export function openInventory({ database, writer }: Rooms): CountedInventory {
       const row = writer.read(() => living.get(now, generation));
       return { count: row?.count ?? 0, latest: row?.latest ?? undefined };
     },
-    count: () => count,
+    count: () => (count ??= writer.read(() => counted.get()) ?? 0),
     added() {
-      count += 1;
+      if (count !== undefined) count += 1;
+    },
+    removed(forgotten) {
+      if (count !== undefined) count -= forgotten;
     },
   };
 }

@@ -31,6 +31,7 @@ export const AUDIT_EVENTS = [
   'admin.recovered',
   'server.backed-up',
   'server.restored',
+  'certificates.forgotten',
   'audit.exported',
   'clock.alarm',
 ] as const;

@@ -4,6 +4,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { DAY } from '../../../src/base/clock.ts';
 import { FIRST_EXPIRY } from '../../../src/db/sqlite/inventory.ts';
 import { migrate } from '../../../src/db/sqlite/migrate.ts';
+import { COUNT, FORGET_CERTIFICATE, FORGET_NAME, FORGETTABLE } from '../../../src/db/sqlite/retention.ts';
 import { certificateSearch, recentSearch } from '../../../src/db/sqlite/search.ts';
 import { CERTIFICATE_STATES, type CertificateQuery } from '../../../src/domain/issuance/ports.ts';
 import { MemoryStore } from '../../fakes/memory-store.ts';
@@ -47,6 +48,16 @@ const planOf = (database: Database.Database, query: CertificateQuery): string[] 
   if (search === undefined) throw new Error('this finds nothing');
   return plan(database, search.sql, search.parameters);
 };
+
+test('counting reads no certificates, and nothing but the newest number', () => {
+  expect(plan(schema(), COUNT, [])).toEqual([
+    'SCAN CONSTANT ROW',
+    'SCALAR SUBQUERY 1',
+    'SEARCH certificates',
+    'SCALAR SUBQUERY 2',
+    'SEARCH meta USING PRIMARY KEY (key=?)',
+  ]);
+});
 
 describe('the plan of a search', () => {
   test('never walks over all certificates, whatever the conditions', () => {
@@ -111,11 +122,27 @@ describe('the plan of a search', () => {
       'SEARCH certificates USING INDEX certificates_serial (serial=?)',
     ],
     [
+      FORGETTABLE,
+      [NOON, NOON, 1000, 500],
+      'SEARCH certificates USING INDEX certificates_not_after (not_after<?)',
+    ],
+    [
+      FORGET_NAME,
+      ['a.example.test', 1, 'dns'],
+      'SEARCH certificate_names USING PRIMARY KEY (value=? AND certificate=? AND kind=?)',
+    ],
+    [FORGET_CERTIFICATE, [1], 'SEARCH certificates USING INTEGER PRIMARY KEY (rowid=?)'],
+    [
+      'DELETE FROM tokens WHERE expires_at < ?',
+      [NOON],
+      'SEARCH tokens USING INDEX tokens_expiry (expires_at<?)',
+    ],
+    [
       'DELETE FROM idempotency_claims WHERE claimed_at < ?',
       [NOON],
       'SEARCH idempotency_claims USING INDEX idempotency_claims_claimed_at (claimed_at<?)',
     ],
-  ])('of %s is one look as well', (sql, parameters, step) => {
+  ] as [string, unknown[], string][])('of %s is one look as well', (sql, parameters, step) => {
     const [first] = plan(schema(), sql, parameters);
     expect(first).toBe(step);
   });
