@@ -1,7 +1,6 @@
 /** The request listener of the HTTPS port: the hot route by hand, everything else by express. */
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Response } from 'express';
-import helmet from 'helmet';
+import type { RequestListener } from 'node:http';
+import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
 import { ChanceryError } from '../../base/errors.ts';
 import { type Operation, type Route, ROUTES } from '../../api/routes.ts';
 import { createDispatch, doorOf, sendProblem } from './dispatch.ts';
@@ -21,19 +20,30 @@ const HOT = '/api/v1/certificates';
 
 export function createAdminListener(ports: AdminPorts, pages: readonly PublicPage[]): RequestListener {
   const dispatch = createDispatch(ports);
-  const app = createApp(ports, dispatch, pages);
+  let app: Promise<RequestListener> | undefined;
   return (request, response) => {
-    if (request.method === 'POST' && request.url === HOT)
+    if (request.method === 'POST' && request.url === HOT) {
       void dispatch('signCertificate', request, response, {});
-    else app(request, response);
+      return;
+    }
+    // loaded with the first request that needs it: a server that only signs never pays for it
+    app ??= createApp(ports, dispatch, pages);
+    app.then(
+      (serve) => serve(request, response),
+      (error: unknown) => sendProblem(request, response, error, doorOf(request).requestId),
+    );
   };
 }
 
-function createApp(
+async function createApp(
   ports: AdminPorts,
   dispatch: ReturnType<typeof createDispatch>,
   pages: readonly PublicPage[],
-): (request: IncomingMessage, response: ServerResponse) => void {
+): Promise<RequestListener> {
+  const [{ default: express }, { default: helmet }] = await Promise.all([
+    import('express'),
+    import('helmet'),
+  ]);
   const app = express();
   app.disable('x-powered-by');
   app.enable('case sensitive routing');
