@@ -36,6 +36,9 @@ export const GenerationResource = z
     keyType: z.string(),
     notBefore: Time,
     notAfter: Time,
+    maxPathLength: z.int().optional().describe('How many CAs may stand below it'),
+    permitted: z.array(z.string()).describe('Names that it may certify, as name constraints; empty: all'),
+    excluded: z.array(z.string()).describe('Names that it may not certify'),
     shards: z.int().describe('CRL shards that its certificates are spread over'),
     certificate: Pem,
   })

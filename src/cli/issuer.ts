@@ -88,6 +88,10 @@ async function show(session: Session, options: Asking, name: string): Promise<vo
           `${generation.state}, expires ${relativeTime(generation.notAfter, terminal.now())}${generation.stopped === undefined ? '' : `, stopped: ${generation.stopped}`}`,
         ],
         ['', `${generation.keyType}, ${generation.subject}, signed by ${generation.root}`],
+        ...[
+          ...generation.permitted.map((name) => `permitted ${name}`),
+          ...generation.excluded.map((name) => `excluded ${name}`),
+        ].map((bound): readonly [string, string] => ['', bound]),
         ['', `serial ${generation.serial}`],
         ['', `SHA-256 ${generation.fingerprint}`],
       ]),

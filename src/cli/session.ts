@@ -1,6 +1,6 @@
 /** What a verb gets: the terminal, and the way to the server program, which only src/cli.ts may load. */
 import type { Duration, Instant } from '../base/clock.ts';
-import type { IssuerBounds } from '../domain/issuance/hierarchy.ts';
+import type { IssuerBounds } from '../domain/issuance/issuer.ts';
 import type { Bytes } from '../x509/bytes.ts';
 import type { CrlReason } from '../x509/crl.ts';
 import type { Terminal } from './terminal.ts';

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { VERBS } from '../domain/identity/grant.ts';
 import { PURPOSES } from '../domain/issuance/profile.ts';
 import { KEY_TYPES } from '../x509/public-key.ts';
-import { duration, durationOrZero, objectName } from './rules.ts';
+import { duration, durationOrZero, objectName, subtree } from './rules.ts';
 
 const count = z
   .strictObject({
@@ -11,6 +11,16 @@ const count = z
     max: z.int().min(0).max(100).optional().describe('At most so many.'),
   })
   .meta({ examples: [{ min: 1, max: 5 }] });
+
+const names = z.strictObject({
+  dns: z.array(subtree('dns')).optional().describe('Domains, each with everything below it.'),
+  ip: z.array(subtree('ip')).optional().describe('CIDR ranges.'),
+  uri: z
+    .array(subtree('uri'))
+    .optional()
+    .describe('Hosts of URIs, SPIFFE trust domains too; .domain is all below it.'),
+  email: z.array(subtree('email')).optional().describe('Hosts of e-mail addresses; .domain is all below it.'),
+});
 
 export const issuer = z.strictObject({
   root: z
@@ -20,6 +30,23 @@ export const issuer = z.strictObject({
     ),
   profiles: z.array(objectName).min(1).describe('The profiles that it issues with.'),
   authenticates: z.boolean().default(false).describe('Whether its certificates log in at this server.'),
+  maxPathLength: z
+    .int()
+    .min(0)
+    .max(5)
+    .optional()
+    .describe('How many CAs may stand below it (RFC 5280 4.2.1.9); left out: none.')
+    .meta({ examples: [1] }),
+  nameConstraints: z
+    .strictObject({
+      permitted: names.optional().describe('A name of a kind that stands here has to be inside.'),
+      excluded: names.optional().describe('No name may be inside, whatever is permitted.'),
+    })
+    .optional()
+    .describe(
+      'Names that its certificates may have (RFC 5280 4.2.1.10). They stand in its own certificate, so a change holds from the next generation on.',
+    )
+    .meta({ examples: [{ permitted: { dns: ['example.test'] }, excluded: { ip: ['10.0.0.0/8'] } }] }),
   acme: z
     .strictObject({
       enabled: z.boolean().default(false).describe('Whether it serves ACME at /acme/<issuer>/directory.'),

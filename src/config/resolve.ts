@@ -2,8 +2,9 @@
 import { isAbsolute, join, resolve as resolvePath } from 'node:path';
 import { formatDuration, parseDuration } from '../base/clock.ts';
 import type { TrustDomain } from '../domain/identity/spiffe-id.ts';
-import { NAME_KINDS } from '../x509/general-name.ts';
+import { NAME_KINDS, type NameKind } from '../x509/general-name.ts';
 import { parseIpRange } from '../x509/ip.ts';
+import { type NameConstraints, parseSubtree } from '../x509/name-constraints.ts';
 import { checkExternalUrls, checkIssuers, checkOwnNeeds, resolveGrants } from './checks.ts';
 import type {
   Configuration,
@@ -40,10 +41,13 @@ export function resolve(file: ConfigurationFile, context: Context): Resolved {
   const { all: profiles, faults: profileFaults } = resolveProfiles(file.profiles);
   const { grants, faults: grantFaults } = resolveGrants(file, trustDomain, profiles);
   const { logins, faults: loginFaults } = resolveLogins(file.logins, context.folderOf);
-  const issuers = Object.entries(file.issuers).map(([name, policy]): IssuerConfiguration => ({
-    name,
-    ...policy,
-  }));
+  const issuers = Object.entries(file.issuers).map(
+    ([name, { maxPathLength, nameConstraints, ...policy }]): IssuerConfiguration => ({
+      name,
+      ...policy,
+      bounds: { pathLength: maxPathLength, nameConstraints: constraints(nameConstraints) },
+    }),
+  );
   const listen = listeners(file, context);
   const externalUrl = externalUrls(file, listen);
   const { paths, faults: commandFaults } = delivery(file, context);
@@ -113,6 +117,15 @@ function externalUrls(
     return { url: origin + pathname.replace(/\/+$/, ''), isDefault: false };
   };
   return { https: one('https'), status: one('status') };
+}
+
+function constraints(
+  said: ConfigurationFile['issuers'][string]['nameConstraints'],
+): NameConstraints | undefined {
+  const read = (names: Partial<Record<NameKind, readonly string[] | undefined>> = {}) =>
+    NAME_KINDS.flatMap((kind) => (names[kind] ?? []).flatMap((text) => parseSubtree(kind, text) ?? []));
+  const both = { permitted: read(said?.permitted), excluded: read(said?.excluded) };
+  return both.permitted.length + both.excluded.length === 0 ? undefined : both;
 }
 
 function validation({ acme }: ConfigurationFile): Configuration['acme']['validation'] {

@@ -4,7 +4,9 @@ import { MINUTE, parseDuration } from '../base/clock.ts';
 import { isChanceryError } from '../base/errors.ts';
 import { dnsNameFault } from '../domain/identity/names.ts';
 import { trustDomainFault } from '../domain/identity/spiffe-id.ts';
+import type { NameKind } from '../x509/general-name.ts';
 import { parseIp, parseIpRange } from '../x509/ip.ts';
+import { parseSubtree } from '../x509/name-constraints.ts';
 import { parseHostPort } from './listeners.ts';
 
 export interface Rule {
@@ -162,6 +164,17 @@ export const clockSkew = text((value) => {
     fix: 'Write e.g. 30s, and set the clock.',
   };
 });
+
+/** What a CA may say of the names below it. */
+export const subtree = (kind: NameKind) =>
+  unless(
+    (value) => parseSubtree(kind, value) !== undefined,
+    'no name can be compared with it',
+    kind === 'ip'
+      ? 'RFC 4632: a CIDR range whose bits beyond the prefix are zero'
+      : 'RFC 5280 4.2.1.10: a domain in ASCII without wildcard; for URIs and e-mail addresses a host, or .domain for the hosts below it',
+    `Write it as ${kind === 'ip' ? '10.0.0.0/8' : 'example.test'}.`,
+  );
 
 /** Names of issuers, profiles and commands: parts of URLs, file names and grants. */
 export const objectName = unless(

@@ -38,7 +38,9 @@ export class Authority implements AuthorityView, IssuerDirectory {
 
   reload(): void {
     this.#roots = this.#store.roots().map(openRoot);
-    this.#generations = new Map(this.#store.generations().map((facts) => [facts.id, openGeneration(facts)]));
+    this.#generations = new Map(
+      this.#store.generations().map((facts) => [facts.id, openGeneration(facts, this.root(facts.root))]),
+    );
     this.#pending = this.#store.pending();
     this.#byIssuer.clear();
     for (const generation of this.#generations.values())

@@ -10,7 +10,6 @@ import { refuseActivation, refuseRetirement } from '../domain/issuance/generatio
 import {
   generationId,
   generationSubject,
-  type IssuerBounds,
   prepareGeneration,
   SHARDS,
   signCaCertificate,
@@ -18,6 +17,7 @@ import {
 import type {
   Generation,
   GenerationFacts,
+  IssuerBounds,
   IssuerPolicy,
   PendingGeneration,
   Root,
@@ -220,8 +220,8 @@ export class Hierarchy {
     await this.#options.changed();
   }
 
-  #bounds(_issuer: string): IssuerBounds {
-    return {};
+  #bounds(issuer: string): IssuerBounds {
+    return this.#policy(issuer).bounds ?? {};
   }
 
   #policy(issuer: string): IssuerPolicy {

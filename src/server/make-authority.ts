@@ -10,7 +10,7 @@ import {
   SHARDS,
   signCaCertificate,
 } from '../domain/issuance/hierarchy.ts';
-import { type Root, statusUrls } from '../domain/issuance/issuer.ts';
+import { type IssuerBounds, type Root, statusUrls } from '../domain/issuance/issuer.ts';
 import { newSerial } from '../domain/issuance/serial.ts';
 import { nextCrlNumber, PreparedCrl, signCrl } from '../domain/revocation/crl.ts';
 import type { Actor } from '../http/admin/ports.ts';
@@ -99,7 +99,7 @@ async function makeGenerations(
   made: string[],
 ): Promise<void> {
   const { authority, keys, clock, store } = opened;
-  for (const { name, root: line } of config.issuers) {
+  for (const { name, root: line, bounds } of config.issuers) {
     if (authority.generations(name).length > 0 || authority.pendingOf(name) !== undefined) continue;
     const root = authority.rootSlots(line).current;
     if (root === undefined) throw new ChanceryError('internal', `no root ${line}`);
@@ -112,7 +112,7 @@ async function makeGenerations(
     const id = generationId(name, 1);
     await ensureKey(keys, id, 'ecdsa-p256');
     const now = clock.now();
-    const certificate = signGeneration(opened, config, id, root, away);
+    const certificate = signGeneration(opened, config, { id, root, bounds }, away);
     away?.log.append(certificateEntry(certificate, now));
     await store.authorities.addGeneration(
       {
@@ -129,8 +129,7 @@ async function makeGenerations(
 function signGeneration(
   { keys, random, clock }: OpenedData,
   config: Configuration,
-  id: string,
-  root: Root,
+  { id, root, bounds }: { id: string; root: Root; bounds: IssuerBounds | undefined },
   away: OfflineRoot | undefined,
 ): Bytes {
   const prepared = prepareGeneration({
@@ -141,6 +140,7 @@ function signGeneration(
     trustDomain: config.trustDomain,
     urls: statusUrls(config.externalUrl.status.url),
     now: clock.now(),
+    bounds,
   });
   return signCaCertificate(caSigner(away?.keys ?? keys), root.keyId ?? `root-${root.name}`, prepared);
 }

@@ -11,6 +11,7 @@ import { type Bytes, equal } from '../../x509/bytes.ts';
 import { type Certificate, findExtension, formatSerial, readCertificate } from '../../x509/certificate.ts';
 import { readBasicConstraints, readSubjectKeyIdentifier } from '../../x509/extensions.ts';
 import { formatName } from '../../x509/name.ts';
+import { readNameConstraints } from '../../x509/name-constraints.ts';
 import { OID } from '../../x509/oids.ts';
 import { type PublicKey, readPublicKey } from '../../x509/public-key.ts';
 import { findSignatureAlgorithm, signatureAlgorithmFor, verifySignature } from '../../x509/signature.ts';
@@ -168,6 +169,8 @@ const isSignedBy = ({ outerSignatureAlgorithm, tbs, signature }: Certificate, ke
 
 function toLintIssuer(issuer: Certificate, key: PublicKey, child: Certificate): LintIssuer {
   const extension = findExtension(issuer, OID.subjectKeyIdentifier);
+  const bounds = findExtension(issuer, OID.nameConstraints);
+  const constraints = bounds && readOrLeave(() => readNameConstraints(bounds.value));
   const usual = signatureAlgorithmFor(key.type);
   // a foreign issuer may sign with any digest that fits its key, not only with the one that we would take
   const used = findSignatureAlgorithm(child.signatureAlgorithm);
@@ -177,6 +180,7 @@ function toLintIssuer(issuer: Certificate, key: PublicKey, child: Certificate): 
     notBefore: issuer.notBefore,
     notAfter: issuer.notAfter,
     spki: issuer.spki,
+    nameConstraints: constraints === undefined ? [] : [constraints],
     signatureAlgorithm: used?.family === usual.family ? used.identifier : usual.identifier,
   };
 }

@@ -12,7 +12,7 @@ import { basicConstraints, keyUsage } from '../../x509/extensions.ts';
 import { encodeNameConstraints } from '../../x509/name-constraints.ts';
 import type { PublicKey } from '../../x509/public-key.ts';
 import { signatureAlgorithmFor } from '../../x509/signature.ts';
-import type { IssuerBounds } from './hierarchy.ts';
+import type { IssuerBounds } from './issuer.ts';
 
 /** A request that may be signed once, with the key that it is about. */
 export class PreparedCaRequest {

@@ -27,8 +27,8 @@ import { OID } from '../../x509/oids.ts';
 import { keyIdentifier, type PublicKey } from '../../x509/public-key.ts';
 import { signatureAlgorithmFor } from '../../x509/signature.ts';
 import type { TrustDomain } from '../identity/spiffe-id.ts';
-import { encodeNameConstraints, type NameConstraints } from '../../x509/name-constraints.ts';
-import type { Root, StatusUrls } from './issuer.ts';
+import { encodeNameConstraints } from '../../x509/name-constraints.ts';
+import type { IssuerBounds, Root, StatusUrls } from './issuer.ts';
 import { lintCaCertificate, type LintIssuer } from './lint/index.ts';
 import { selfCheckFault } from './self-check.ts';
 
@@ -159,13 +159,6 @@ export const generationId = (issuer: string, number: number): string => `${issue
 
 /** What a root's certificate says, wherever its key is. */
 export type SigningRoot = Pick<Root, 'name' | 'line' | 'certificate' | 'publicKey'>;
-
-/** What an issuer is bounded by. */
-export interface IssuerBounds {
-  /** How many CAs may stand below it; 0 by default. */
-  readonly pathLength?: number | undefined;
-  readonly nameConstraints?: NameConstraints | undefined;
-}
 
 export interface GenerationPlan extends CaPlan {
   /** `servers-1` */

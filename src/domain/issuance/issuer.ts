@@ -3,6 +3,7 @@ import { type Instant } from '../../base/clock.ts';
 import type { Bytes } from '../../x509/bytes.ts';
 import { type Certificate, findExtension, readCertificate } from '../../x509/certificate.ts';
 import { readSubjectKeyIdentifier } from '../../x509/extensions.ts';
+import { type NameConstraints, readNameConstraints } from '../../x509/name-constraints.ts';
 import { OID } from '../../x509/oids.ts';
 import { type PublicKey, readPublicKey } from '../../x509/public-key.ts';
 
@@ -14,6 +15,15 @@ export interface IssuerPolicy {
   readonly profiles: readonly string[];
   /** Whether its certificates log in at this server. */
   readonly authenticates: boolean;
+  /** Put into the certificates of its generations. */
+  readonly bounds?: IssuerBounds | undefined;
+}
+
+/** What an issuer may certify at most. */
+export interface IssuerBounds {
+  /** How many CAs may stand below it; 0 by default. */
+  readonly pathLength?: number | undefined;
+  readonly nameConstraints?: NameConstraints | undefined;
 }
 
 /** Facts about one root, as they are stored. */
@@ -62,6 +72,8 @@ export interface Generation extends Omit<GenerationFacts, 'certificate'> {
   readonly certificate: Certificate;
   readonly publicKey: PublicKey;
   readonly subjectKeyIdentifier: Bytes;
+  /** What it and its root say of the names below them. */
+  readonly nameConstraints: readonly NameConstraints[];
 }
 
 /** A generation whose key is here and whose certificate is awaited from an offline root. */
@@ -78,14 +90,21 @@ export interface PendingGeneration {
   readonly createdAt: Instant;
 }
 
-export function openGeneration(facts: GenerationFacts): Generation {
+/** `root` is the one that signed it, where that bounds the names below it. */
+export function openGeneration(facts: GenerationFacts, root?: Pick<Root, 'certificate'>): Generation {
   const certificate = readCertificate(facts.certificate);
   return {
     ...facts,
     certificate,
     publicKey: readPublicKey(certificate.spki),
     subjectKeyIdentifier: requireSki(certificate),
+    nameConstraints: [root?.certificate, certificate].flatMap(constraintsOf),
   };
+}
+
+function constraintsOf(certificate: Certificate | undefined): NameConstraints[] {
+  const extension = certificate && findExtension(certificate, OID.nameConstraints);
+  return extension === undefined ? [] : [readNameConstraints(extension.value)];
 }
 
 export function openRoot(facts: RootFacts): Root {

@@ -143,7 +143,7 @@ const RSA_KEY_USAGE = keyUsage(['digitalSignature', 'keyEncipherment']);
 const END_ENTITY = basicConstraints({ ca: false });
 
 export const lintIssuer = (
-  generation: Pick<Generation, 'certificate' | 'publicKey' | 'subjectKeyIdentifier'>,
+  generation: Pick<Generation, 'certificate' | 'publicKey' | 'subjectKeyIdentifier' | 'nameConstraints'>,
 ): LintIssuer => ({
   subject: generation.certificate.subject,
   subjectKeyIdentifier: generation.subjectKeyIdentifier,
@@ -151,4 +151,5 @@ export const lintIssuer = (
   notAfter: generation.certificate.notAfter,
   spki: generation.certificate.spki,
   signatureAlgorithm: signatureAlgorithmFor(generation.publicKey.type).identifier,
+  nameConstraints: generation.nameConstraints,
 });

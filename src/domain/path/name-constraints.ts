@@ -28,14 +28,32 @@ export interface ComparisonBudget {
 
 const fault = (reason: string): Fault => ({ code: 'name_constraints', reason, rule: RULE });
 
+/** What constraints are held against. */
+export interface NamesOfCertificate {
+  /** DER of the subject's Name. */
+  readonly subject: Bytes;
+  readonly subjectAltName: readonly GeneralName[];
+}
+
 /** The first name of a certificate that one of the CAs above it does not allow. */
 export function nameConstraintsFault(
   candidate: Candidate,
   constraints: readonly NameConstraints[],
   budget: ComparisonBudget,
 ): Fault | undefined {
+  const { certificate, decoded } = candidate;
+  const names = { subject: certificate.subject, subjectAltName: decoded.subjectAltName ?? [] };
+  return forbiddenNameFault(names, constraints, budget);
+}
+
+/** The same for names that stand in no certificate yet. */
+export function forbiddenNameFault(
+  certificate: NamesOfCertificate,
+  constraints: readonly NameConstraints[],
+  budget: ComparisonBudget,
+): Fault | undefined {
   if (constraints.length === 0) return undefined;
-  const names = namesOf(candidate);
+  const names = namesOf(certificate);
   for (const { permitted, excluded } of constraints) {
     budget.comparisons += names.length * (permitted.length + excluded.length);
     if (budget.comparisons > MAX_COMPARISONS)
@@ -53,15 +71,12 @@ export function nameConstraintsFault(
   return undefined;
 }
 
-function namesOf({ certificate, decoded, subjectRdns }: Candidate): ConstrainedName[] {
-  const names = (decoded.subjectAltName ?? []).map(toConstrained);
-  if (subjectRdns.length === 0) return names;
-  names.push({
-    kind: 'directory',
-    rdns: subjectRdns,
-    text: `the subject ${formatName(certificate.subject)}`,
-  });
-  for (const { type, value } of readName(certificate.subject))
+function namesOf({ subject, subjectAltName }: NamesOfCertificate): ConstrainedName[] {
+  const names = subjectAltName.map(toConstrained);
+  const rdns = rdnKeys(subject);
+  if (rdns.length === 0) return names;
+  names.push({ kind: 'directory', rdns, text: `the subject ${formatName(subject)}` });
+  for (const { type, value } of readName(subject))
     if (type === OID.emailAddress)
       names.push({ kind: 'email', value, text: `the subject's emailAddress ${value}` });
   return names;

@@ -2,8 +2,8 @@
 import { ChanceryError } from '../../base/errors.ts';
 import { type Duration, formatInstant, type Instant } from '../../base/clock.ts';
 import { readCaRequest } from '../../domain/issuance/ca-request.ts';
-import { type IssuerBounds, prepareGeneration, signCaCertificate } from '../../domain/issuance/hierarchy.ts';
-import { openRoot, statusUrls } from '../../domain/issuance/issuer.ts';
+import { prepareGeneration, signCaCertificate } from '../../domain/issuance/hierarchy.ts';
+import { type IssuerBounds, openRoot, statusUrls } from '../../domain/issuance/issuer.ts';
 import { newSerial } from '../../domain/issuance/serial.ts';
 import { parseTrustDomain } from '../../domain/identity/spiffe-id.ts';
 import { nextCrlNumber, PreparedCrl, signCrl } from '../../domain/revocation/crl.ts';

@@ -155,6 +155,16 @@ const LEAVES: readonly (readonly [lints: string, change: Change])[] = [
     }),
   ],
   ['trust_domain', names(email, { kind: 'uri', value: 'spiffe://other.test/a' })],
+  [
+    'name_constraints',
+    (subject) => ({
+      ...subject,
+      issuer: subject.issuer && {
+        ...subject.issuer,
+        nameConstraints: [{ permitted: [{ kind: 'email', value: 'other.test' }], excluded: [] }],
+      },
+    }),
+  ],
   ['valid_now', certificate({ notBefore: now + 1000 })],
   ['life', certificate({ notAfter: now + 31 * DAY })],
   ['backdate', certificate({ notBefore: now - 10 * 60_000 })],

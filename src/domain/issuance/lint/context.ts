@@ -15,6 +15,7 @@ import {
   readSubjectKeyIdentifier,
 } from '../../../x509/extensions.ts';
 import type { GeneralName } from '../../../x509/general-name.ts';
+import type { NameConstraints } from '../../../x509/name-constraints.ts';
 import { OID } from '../../../x509/oids.ts';
 import type { PublicKey } from '../../../x509/public-key.ts';
 import type { TrustDomain } from '../../identity/spiffe-id.ts';
@@ -29,6 +30,8 @@ export interface LintIssuer {
   readonly spki: Bytes;
   /** The AlgorithmIdentifier that its key signs with. */
   readonly signatureAlgorithm: Bytes;
+  /** What it and the CAs above it say of the names below them. */
+  readonly nameConstraints?: readonly NameConstraints[] | undefined;
 }
 
 /** Rules that only the authority knows. Offline, on a foreign certificate, they may be absent; their lints then pass. */

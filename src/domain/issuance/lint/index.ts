@@ -39,6 +39,11 @@ const COMMON: readonly Lint[] = [
     names.areOfKnownKinds,
   ),
   lint('trust_domain', 'SPIFFE-ID 2.1: one server is one trust domain', names.urisAreOfTheTrustDomain),
+  lint(
+    'name_constraints',
+    'RFC 5280 4.2.1.10: names that the issuer may certify',
+    names.areWithinConstraints,
+  ),
 ];
 
 const LEAF: readonly Lint[] = [

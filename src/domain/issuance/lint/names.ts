@@ -4,6 +4,7 @@ import { readName } from '../../../x509/name.ts';
 import { OID } from '../../../x509/oids.ts';
 import { dnsNameFault, emailFault } from '../../identity/names.ts';
 import { spiffeIdFault, trustDomainFault } from '../../identity/spiffe-id.ts';
+import { forbiddenNameFault } from '../../path/name-constraints.ts';
 import type { Check } from './context.ts';
 
 export const areThere: Check = (_subject, { subjectAltName }) =>
@@ -69,6 +70,12 @@ export const urisAreOfTheTrustDomain: Check = ({ trustDomain }, { subjectAltName
     ? `URI ${foreign.value} is not of the trust domain ${trustDomain}`
     : undefined;
 };
+
+/** What the issuer may not certify, no path validator would accept. */
+export const areWithinConstraints: Check = ({ certificate, issuer }, { subjectAltName = [] }) =>
+  forbiddenNameFault({ subject: certificate.subject, subjectAltName }, issuer?.nameConstraints ?? [], {
+    comparisons: 0,
+  })?.reason;
 
 export const countsFitProfile: Check = ({ profile }, { subjectAltName = [] }) => {
   if (profile === undefined) return undefined;

@@ -9,7 +9,15 @@ import { formatInstant } from '../../../base/clock.ts';
 import type { Generation, PendingGeneration, Root } from '../../../domain/issuance/issuer.ts';
 import type { StoredCrl } from '../../../domain/revocation/crl.ts';
 import { toHex } from '../../../x509/bytes.ts';
-import { certificateFingerprint, formatSerial } from '../../../x509/certificate.ts';
+import {
+  type Certificate,
+  certificateFingerprint,
+  findExtension,
+  formatSerial,
+} from '../../../x509/certificate.ts';
+import { readBasicConstraints } from '../../../x509/extensions.ts';
+import { formatSubtree, readNameConstraints } from '../../../x509/name-constraints.ts';
+import { OID } from '../../../x509/oids.ts';
 import { formatName } from '../../../x509/name.ts';
 import { encodePem } from '../../../x509/pem.ts';
 import type { PublicKey } from '../../../x509/public-key.ts';
@@ -34,6 +42,21 @@ export const renderRoot = (authority: AuthorityView, root: Root): RootResource =
   };
 };
 
+/** What the certificate says of the CAs and names below it. */
+function boundsOf(
+  certificate: Certificate,
+): Pick<GenerationResource, 'maxPathLength' | 'permitted' | 'excluded'> {
+  const basic = findExtension(certificate, OID.basicConstraints);
+  const names = findExtension(certificate, OID.nameConstraints);
+  const constraints = names && readNameConstraints(names.value);
+  const pathLength = basic && readBasicConstraints(basic.value).pathLength;
+  return {
+    ...(pathLength !== undefined && { maxPathLength: pathLength }),
+    permitted: constraints?.permitted.map(formatSubtree) ?? [],
+    excluded: constraints?.excluded.map(formatSubtree) ?? [],
+  };
+}
+
 export const renderGeneration = (authority: AuthorityView, generation: Generation): GenerationResource => ({
   id: generation.id,
   root: generation.root,
@@ -46,6 +69,7 @@ export const renderGeneration = (authority: AuthorityView, generation: Generatio
   keyType: keyTypeOf(generation.publicKey),
   notBefore: formatInstant(generation.certificate.notBefore),
   notAfter: formatInstant(generation.certificate.notAfter),
+  ...boundsOf(generation.certificate),
   shards: generation.shards,
   certificate: certificatePem(generation.certificate.raw),
 });
