@@ -1,5 +1,6 @@
 /** The `chancery` command: nothing here but the wiring, so that it answers at once. */
-import { runCommandLine } from './cli/program.ts';
+import { plainServer, runPlainServer } from './cli/plain-server.ts';
+import type { Session } from './cli/session.ts';
 
 let serving = false;
 
@@ -11,7 +12,7 @@ for (const stream of [process.stdout, process.stderr])
     process.exit(1);
   });
 
-process.exitCode = await runCommandLine(process.argv.slice(2), {
+const session: Session = {
   terminal: {
     stdout: process.stdout,
     stderr: process.stderr,
@@ -23,4 +24,11 @@ process.exitCode = await runCommandLine(process.argv.slice(2), {
     return import('./server.ts');
   },
   rootPrograms: () => import('./server/offline/verbs.ts'),
-});
+};
+
+const args = process.argv.slice(2);
+const server = plainServer(args);
+process.exitCode =
+  server === undefined
+    ? await (await import('./cli/program.ts')).runCommandLine(args, session)
+    : await runPlainServer(server, session);

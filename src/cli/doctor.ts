@@ -1,7 +1,8 @@
 /** `chancery doctor`: what is wrong with a data folder and its server, and what mends it. */
 import type { Command } from 'commander';
 import { printing, type Printing, run, type Wiring } from './command.ts';
-import { type LocalOptions, owning, programOptions } from './local.ts';
+import { owning } from './local.ts';
+import { type LocalOptions, programOptions } from './program-options.ts';
 import { printListing } from './output.ts';
 import type { ExitCode, Finding, Session } from './session.ts';
 import { harmless, hasColour, paint, print } from './terminal.ts';

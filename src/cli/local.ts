@@ -3,16 +3,9 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { ChanceryError } from '../base/errors.ts';
 import { printing, type Printing, run, type Wiring } from './command.ts';
 import { printResource } from './output.ts';
-import type { ExitCode, ProgramOptions, Session } from './session.ts';
-import { print, type Terminal } from './terminal.ts';
-
-/** What the flags said. */
-export interface LocalOptions {
-  readonly data?: string;
-  readonly config?: string;
-  readonly passphraseFile?: string;
-  readonly set?: Readonly<Record<string, string>>;
-}
+import { type LocalOptions, programOptions } from './program-options.ts';
+import type { ExitCode, Session } from './session.ts';
+import { print } from './terminal.ts';
 
 /** Flags of the programs that own a data folder. */
 export const owning = (command: Command): Command =>
@@ -92,18 +85,3 @@ async function init({ terminal, programs }: Session, options: InitOptions): Prom
 
 const dev = async ({ terminal, programs }: Session, options: LocalOptions): Promise<ExitCode> =>
   (await programs()).runDevelopment(programOptions(options, terminal));
-
-/** What is said about a server that starts is its data: it goes to stdout. */
-export const programOptions = (
-  { data, config, passphraseFile, set }: LocalOptions,
-  terminal: Terminal,
-  stream: 'stdout' | 'stderr' = 'stdout',
-): ProgramOptions => ({
-  data,
-  config,
-  passphraseFile,
-  settings: set,
-  env: terminal.environment,
-  cwd: process.cwd(),
-  say: (line) => void terminal[stream].write(`${line}\n`),
-});

@@ -1,7 +1,8 @@
 /** `chancery server`: runs it; `chancery server config …` tells about its configuration. */
 import type { Command } from 'commander';
 import { duration, noun, printing, run, type Wiring } from './command.ts';
-import { type LocalOptions, owning, programOptions } from './local.ts';
+import { owning } from './local.ts';
+import { type LocalOptions, programOptions } from './program-options.ts';
 import type { ExitCode, Session } from './session.ts';
 
 export function addServer(program: Command, wiring: Wiring): void {

@@ -1,6 +1,6 @@
 /** `chancery server backup|restore|unseal-copy`: on the data folder itself. */
 import type { Printing } from '../command.ts';
-import { type LocalOptions, programOptions } from '../local.ts';
+import { type LocalOptions, programOptions } from '../program-options.ts';
 import { printSheet } from '../output.ts';
 import type { ProgramOptions, Session } from '../session.ts';
 import { say, type Terminal } from '../terminal.ts';

@@ -7,7 +7,7 @@ import {
   toPlain,
 } from '../../config/index.ts';
 import type { Printing } from '../command.ts';
-import { type LocalOptions, programOptions } from '../local.ts';
+import { type LocalOptions, programOptions } from '../program-options.ts';
 import { printListing, printResource } from '../output.ts';
 import type { Session } from '../session.ts';
 import { print, type Terminal } from '../terminal.ts';

@@ -1,6 +1,6 @@
 /** `chancery server admin recover`: without the server. */
 import type { Printing } from '../command.ts';
-import { type LocalOptions, programOptions } from '../local.ts';
+import { type LocalOptions, programOptions } from '../program-options.ts';
 import { printSheet, timeWithDistance } from '../output.ts';
 import type { Session } from '../session.ts';
 
