@@ -1,6 +1,6 @@
 import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { webcrypto } from 'node:crypto';
+import { webcrypto, X509Certificate } from 'node:crypto';
 import { PFX } from 'pkijs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { FakeServer } from './fake-server.ts';
@@ -105,6 +105,19 @@ describe('cert issue --pkcs12', () => {
     expect([exit, stderr]).toEqual([1, expect.stringContaining(message)]);
     expect(server.received).toEqual([]);
   });
+});
+
+test('cert renew --pkcs12 packs the new pair, under the password that is there', async () => {
+  const { folder, p12, issue } = await setting();
+  await issue();
+  const [before, password] = [readFileSync(p12), readFileSync(`${p12}.password`, 'utf8').trim()];
+  const { serialNumber } = new X509Certificate(readFileSync(join(folder, 'app/cert.pem')));
+  server.on(`POST /api/v1/certificates/${serialNumber.toLowerCase()}/renew`, server.signing);
+  const line = ['cert', 'renew', join(folder, 'app'), '--data', join(folder, 'data'), '--pkcs12', p12];
+  const { exit, stdout } = await chancery(line);
+  expect([exit, stdout]).toEqual([0, expect.stringContaining(`${p12}.password`)]);
+  expect(readFileSync(p12)).not.toEqual(before);
+  await openFile(p12, password);
 });
 
 describe('cert export', () => {
