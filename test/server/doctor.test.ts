@@ -328,6 +328,43 @@ describe('the ten checks', () => {
       for (const { fix } of found) expect(fix).not.toBe('');
     });
 
+  test('leave a generation in peace whose successor stands ready, or that was superseded', async () => {
+    const { data, look } = patient();
+    const copy = (id: string, activated: string) =>
+      `INSERT INTO generations (id, issuer, root, number, key_id, certificate, shards, activated_at, prepared_at)
+       SELECT issuer || '${id}', issuer, root, ${id.slice(1)}, key_id, certificate, shards, ${activated}, 0 FROM generations WHERE number = 1;`;
+    const about = async (by: number) =>
+      worse(await look(off(by)))
+        .filter(({ message }) => message.includes('generation'))
+        .map(({ message }) => message);
+    expect(await about(270 * DAY)).toHaveLength(3);
+    edit(data, copy('-2', 'NULL'));
+    expect(await about(270 * DAY)).toEqual([]);
+    expect(await about(340 * DAY)).toHaveLength(3);
+    edit(data, `UPDATE generations SET activated_at = 0 WHERE number = 2; ${copy('-3', 'NULL')}`);
+    expect((await about(340 * DAY)).join()).toMatch(/generation workload-2 /);
+    expect((await about(340 * DAY)).join()).not.toMatch(/generation workload-1 /);
+  });
+
+  test('do not miss the key of an offline root, but its CRL', async () => {
+    const { data, look } = patient();
+    edit(data, `UPDATE roots SET key_id = '' WHERE name = 'internal'`);
+    rmSync(join(data, 'keys', 'root-internal.key.json'));
+    expect(worse(await look())).toEqual([]);
+    edit(
+      data,
+      `INSERT OR REPLACE INTO root_crls VALUES ('internal', '1', ${Date.now() - 30 * DAY}, ${Date.now() - HOUR}, x'00')`,
+    );
+    expect(worse(await look())).toMatchObject([
+      {
+        check: 'expiry',
+        severity: 'critical',
+        message: expect.stringMatching(/^the CRL of the root internal expired on/) as string,
+        fix: expect.stringMatching(/ca sign-crl.*ca import-crl/) as string,
+      },
+    ]);
+  });
+
   test('say what they can about a database that is no database', async () => {
     const { data, look } = patient();
     writeFileSync(join(data, 'db', 'chancery.db'), 'nothing of the kind'.repeat(1000));

@@ -5,7 +5,6 @@ import { ChanceryError } from '../../base/errors.ts';
 import type { CertificateQuery, Inventory } from '../../domain/issuance/ports.ts';
 import { type CertificateRow, readCertificateRow } from './certificate-row.ts';
 import { formatCursor, parseCursor } from './cursor.ts';
-import { COUNT } from './retention.ts';
 import type { Rooms } from './rooms.ts';
 import { certificateSearch, recentSearch, type Search } from './search.ts';
 
@@ -22,6 +21,13 @@ export const FIRST_EXPIRY =
 /** Over those that have not expired: who asks is an operator, once in a year. */
 export const LIVING =
   'SELECT count(*) AS count, max(not_after) AS latest FROM certificates WHERE not_after >= ? AND revoked_at IS NULL AND generation = ?';
+
+/** Where the store keeps how many certificates were forgotten. */
+export const FORGOTTEN = 'certificates-forgotten';
+
+/** How many there are: rows are numbered from 1 without gaps but for those that were forgotten. */
+export const COUNT = `SELECT coalesce((SELECT max(id) FROM certificates), 0)
+  - coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = '${FORGOTTEN}'), 0)`;
 
 const MAX_LIMIT = 500;
 /** How many of the newest certificates a search by time looks at before it asks the index. */

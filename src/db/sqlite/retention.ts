@@ -4,14 +4,13 @@
  */
 import type { Statement } from 'better-sqlite3';
 import type { Forget } from '../../domain/issuance/retention.ts';
-import type { CountedInventory } from './inventory.ts';
+import { type CountedInventory, FORGOTTEN } from './inventory.ts';
 import type { Rooms } from './rooms.ts';
 
 export const FORGETTABLE = `SELECT id, names FROM certificates INDEXED BY certificates_not_after
   WHERE not_after < ? AND (revoked_at IS NULL OR not_after < ?) AND id < ? LIMIT ?`;
 export const FORGET_NAME = 'DELETE FROM certificate_names WHERE value = ? AND certificate = ? AND kind = ?';
 export const FORGET_CERTIFICATE = 'DELETE FROM certificates WHERE id = ?';
-const FORGOTTEN = 'certificates-forgotten';
 
 export function openRetention({ database, audit, writer }: Rooms, inventory: CountedInventory): Forget {
   const select: Statement<[number, number, number, number], { id: number; names: string }> =
@@ -48,7 +47,3 @@ export function openRetention({ database, audit, writer }: Rooms, inventory: Cou
     return count;
   };
 }
-
-/** How many there are: rows are numbered from 1 without gaps but for those that were forgotten. */
-export const COUNT = `SELECT coalesce((SELECT max(id) FROM certificates), 0)
-  - coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = '${FORGOTTEN}'), 0)`;

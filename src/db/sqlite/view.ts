@@ -4,16 +4,19 @@ import type { Instant } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { AuditLog } from '../../domain/audit/ports.ts';
 import type { AuthorityStore } from '../../domain/issuance/ports.ts';
+import type { CrlStore } from '../../domain/revocation/ports.ts';
 import { AuditAppender } from './audit-appender.ts';
 import { openAuditLog } from './audit-log.ts';
 import { openAuthorities } from './authorities.ts';
+import { openCrls } from './crls.ts';
 import { MIGRATIONS } from './migrations/index.ts';
 import { cannotOpen } from './open.ts';
 import { Writer } from './writer.ts';
 
 export interface StoreRecords {
   readonly audit: Pick<AuditLog, 'entries' | 'last' | 'lastHead'>;
-  readonly authorities: Pick<AuthorityStore, 'roots' | 'generations'>;
+  readonly authorities: Pick<AuthorityStore, 'roots' | 'generations' | 'pending'>;
+  readonly crls: Pick<CrlStore, 'crls'>;
   /** The latest time in the audit log, 0 for an empty one. */
   readonly latestAuditTime: Instant;
 }
@@ -65,6 +68,7 @@ function readRecords(database: Database.Database): StoreRecords {
   return {
     audit: openAuditLog(rooms),
     authorities: openAuthorities(rooms),
+    crls: openCrls(rooms),
     latestAuditTime: audit.latestTime(),
   };
 }

@@ -2,7 +2,7 @@
  * `server backup`: database, sealed keys and public files in one sealed file, while the server runs or not. What opens the
  * keys (keys/kek, the passphrase) and the operator's private key are never in it.
  */
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import {
   closeSync,
   createReadStream,
@@ -17,9 +17,8 @@ import {
   statSync,
   unlinkSync,
 } from 'node:fs';
-import { createHash } from 'node:crypto';
 import { basename, dirname, join, resolve } from 'node:path';
-import { formatInstant } from '../../base/clock.ts';
+import { DAY, formatInstant } from '../../base/clock.ts';
 import { ChanceryError } from '../../base/errors.ts';
 import type { Configuration } from '../../config/index.ts';
 import { appendAuditEntries, snapshotDatabase } from '../../db/sqlite/snapshot.ts';
@@ -64,6 +63,8 @@ export async function backUp(options: BackupOptions): Promise<BackedUp> {
   const snapshot = join(dirname(config.database.sqlite), `.backup-${suffix}.db`);
   const temporary = join(dirname(out), `.${basename(out)}.${suffix}.tmp`);
   try {
+    forgetLeftovers(dirname(snapshot));
+    closeSync(openSync(snapshot, 'wx', 0o600)); // SQLite would make it with the umask
     await snapshotDatabase(config.database.sqlite, snapshot);
     const created = formatInstant(systemClock.now());
     const { schema } = look(snapshot);
@@ -93,7 +94,7 @@ export async function backUp(options: BackupOptions): Promise<BackedUp> {
     publish(temporary, out);
     return { file: out, size, sha256, schema, created, files };
   } finally {
-    for (const path of [snapshot, temporary]) rmSync(path, { force: true });
+    for (const path of [snapshot, `${snapshot}-journal`, temporary]) rmSync(path, { force: true });
   }
 }
 
@@ -104,6 +105,15 @@ export function requirePassphrase(file: string | undefined, cwd: string): string
     rule: 'a backup leaves the host, so it is sealed under a passphrase of its own',
     fix: 'Add --passphrase-file FILE; `head -c 32 /dev/urandom | base64 > FILE` makes one.',
   });
+}
+
+/** Copies that a backup left when it was killed. One that is at work is younger. */
+function forgetLeftovers(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name);
+    if (/^\.backup-[0-9a-f]{12}\.db/.test(name) && systemClock.now() - statSync(path).mtimeMs > DAY)
+      rmSync(path, { force: true });
+  }
 }
 
 function refuseExisting(out: string): void {

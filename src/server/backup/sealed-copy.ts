@@ -1,8 +1,8 @@
 /** A sealed copy of the database before each migration, and the way back: `server unseal-copy`. */
+import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   existsSync,
-  fstatSync,
   fsyncSync,
   openSync,
   readdirSync,
@@ -40,15 +40,7 @@ export function sealCopy(
   const facts = { created: formatInstant(systemClock.now()), version: packageVersion(), schema: from };
   const writer = new SealedWriter(temporary, 'database-copy', facts, { key: sealingKey }, random);
   try {
-    const descriptor = openSync(file, 'r');
-    const buffer = Buffer.alloc(1024 * 1024);
-    for (let left = fstatSync(descriptor).size; left > 0;) {
-      const read = readSync(descriptor, buffer, 0, buffer.length, null);
-      if (read === 0) break;
-      writer.write(buffer.subarray(0, read));
-      left -= read;
-    }
-    closeSync(descriptor);
+    copyInto(writer, file);
     writer.finish();
   } catch (error) {
     writer.abandon();
@@ -58,6 +50,19 @@ export function sealCopy(
   renameSync(temporary, path);
   forgetOldCopies(dirname(file));
   return path;
+}
+
+function copyInto(writer: SealedWriter, file: string): void {
+  const descriptor = openSync(file, 'r');
+  try {
+    const buffer = Buffer.alloc(1024 * 1024);
+    for (let read = -1; read !== 0;) {
+      read = readSync(descriptor, buffer, 0, buffer.length, null);
+      writer.write(buffer.subarray(0, read));
+    }
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 function forgetOldCopies(folder: string): void {
@@ -90,7 +95,7 @@ export async function unsealCopy(options: UnsealOptions): Promise<Unsealed> {
       fix: 'Choose another name, and move the file into its place yourself, with the server stopped.',
     });
   const { sealingKey } = await openKeyring(keys, config.keys.passphrase);
-  const temporary = join(dirname(out), `.${basename(out)}.tmp`);
+  const temporary = join(dirname(out), `.${basename(out)}.${randomBytes(6).toString('hex')}.tmp`);
   try {
     const sealed = await openSealedFile(file, 'database-copy', { sealingKey });
     const descriptor = openSync(temporary, 'wx', 0o600);

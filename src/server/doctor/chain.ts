@@ -30,10 +30,7 @@ export function lookAtChain(facts: Facts): readonly Said[] {
     ...generations.flatMap((generation) => generationFaults(generation, roots, now)),
     ...living.flatMap((generation) => keyFaults(facts, `generation ${generation.id}`, generation)),
     ...issuerFaults(facts, living, Math.max(now, records.latestAuditTime)), // a clock that went back is told by another check
-    ...bundleFaults(
-      facts,
-      roots.filter((root) => !isRetired(root, now)),
-    ),
+    ...bundleFaults(facts, roots, now),
   ];
   return orOk(
     faults,
@@ -79,7 +76,7 @@ function generationFaults(
       : [
           critical(
             `the generation ${id} is stopped: ${stopped}`,
-            'Look for issuer.stopped in `chancery audit list`; make another generation once the cause is gone.',
+            'Look for issuer.stopped in `chancery audit list`; once the cause is gone, `chancery issuer prepare` makes another.',
           ),
         ]),
   ];
@@ -131,19 +128,17 @@ const issuerFaults = ({ config }: Facts, living: readonly GenerationFacts[], now
       ),
     );
 
-/** What clients of this server trust has the root above its own certificate. */
-function bundleFaults({ config, paths }: Facts, roots: readonly RootFacts[]): Said[] {
+/** What clients of this server trust has every root that its certificate may chain to, now or after a rotation. */
+function bundleFaults({ config, paths }: Facts, roots: readonly RootFacts[], now: Instant): Said[] {
   const line = listenerIssuer(config)?.issuer.root;
-  const wanted = roots.filter((root) => root.line === line);
-  if (wanted.length === 0) return [];
-  const names = wanted.map(({ name }) => name).join(', ');
-  const fix = `Write it anew, with ${names}: see chancery ca print.`;
+  const needed = roots.filter((root) => root.line === line && !isRetired(root, now));
+  const fix = `Write it anew: chancery ca print ${line ?? ''} > ${paths.rootsFile}`;
   try {
     const bundle = decodePem(readFileSync(paths.rootsFile, 'utf8')).map(({ der }) => der);
-    return wanted
-      .filter((root) => !bundle.some((der) => equal(der, root.certificate)))
-      .map((root) =>
-        critical(`${paths.rootsFile} does not hold the root ${root.name}: clients refuse this server`, fix),
+    return needed
+      .filter(({ certificate }) => !bundle.some((der) => equal(der, certificate)))
+      .map(({ name }) =>
+        critical(`${paths.rootsFile} does not hold the root ${name}: clients refuse this server`, fix),
       );
   } catch (error) {
     return [critical(`${paths.rootsFile} cannot be read: ${(error as Error).message}`, fix)];

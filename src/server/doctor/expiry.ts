@@ -1,11 +1,13 @@
 /** How much of their lives the certificates have left that everything else hangs on. */
 import { existsSync, readFileSync } from 'node:fs';
 import { formatDuration, formatInstant, type Instant } from '../../base/clock.ts';
+import type { StoreRecords } from '../../db/sqlite/view.ts';
+import { slotsOf } from '../../domain/issuance/generations.ts';
 import { readCertificate } from '../../x509/certificate.ts';
 import { decodePem } from '../../x509/pem.ts';
 import type { Facts } from './facts.ts';
 import { critical, info, orOk, type Said, warning } from './finding.ts';
-import { isRetired, notChecked, recordsOf } from './records.ts';
+import { notChecked, recordsOf } from './records.ts';
 
 interface Life {
   readonly what: string;
@@ -17,39 +19,78 @@ interface Life {
   readonly fix: string;
 }
 
-/** A generation is prepared when a third is left; a root needs a year for the last generation below it. */
-const ROOT = { warn: 0.25, alarm: 0.1 };
+/** When it is time for a successor; and when there is one that only waits for its turn. */
 const GENERATION = { warn: 1 / 3, alarm: 0.1 };
+const ROOT = { warn: 1 / 4, alarm: 0.1 };
+const SUCCEEDED = { warn: 1 / 8, alarm: 0.02 };
 /** The command line renews it past two thirds, whenever it is used. */
 const ADMIN = { warn: 1 / 6, alarm: 0 };
+/** A server signs the CRLs of its roots anew when a third is left; those of offline roots are brought. */
+const CRL = { warn: 1 / 4, alarm: 0 };
 
 export function lookAtExpiry(facts: Facts): readonly Said[] {
   const records = recordsOf(facts);
   const now = facts.clock.now();
   if (records === undefined) return [notChecked, ...adminFaults(facts, now)];
-  const roots = records.authorities.roots().map(({ name, certificate }): Life => ({
-    what: `the root ${name}`,
-    ...readCertificate(certificate),
-    ...ROOT,
-    fix: 'Make its successor: `chancery ca --help`.',
-  }));
-  const living = records.authorities.generations().filter((generation) => !isRetired(generation, now));
-  const generations = living.map(({ id, certificate }): Life => ({
-    what: `the generation ${id}`,
-    ...readCertificate(certificate),
-    ...GENERATION,
-    fix: 'Prepare and activate its successor: `chancery issuer --help`.',
-  }));
-  const all = [...roots, ...generations];
-  const first = all.reduce<Life | undefined>(
-    (soonest, life) => (soonest === undefined || life.notAfter < soonest.notAfter ? life : soonest),
-    undefined,
-  );
+  const lives = [...rootLives(records, now), ...generationLives(records, now)];
+  const [first] = [...lives].sort((a, b) => a.notAfter - b.notAfter);
+  const all = [...lives, ...crlLives(facts, records)];
   const faults = [...all.flatMap((life) => lifeFaults(life, now)), ...adminFaults(facts, now)];
   return orOk(
     faults,
     first === undefined ? 'nothing to expire' : `${first.what} is the first to expire: ${left(first, now)}`,
   );
+}
+
+/** What signs now: what came before it is retired when nothing below it lives any more. */
+const rootLives = ({ authorities }: StoreRecords, now: Instant): Life[] =>
+  linesOf(authorities.roots(), ({ line }) => line).flatMap((line) => {
+    const { current, next } = slotsOf(line, now);
+    if (current === undefined) return [];
+    return {
+      what: `the root ${current.name}`,
+      ...readCertificate(current.certificate),
+      ...(next === undefined ? ROOT : SUCCEEDED),
+      fix: `Make its successor: \`chancery ca prepare ${current.line}\`, later \`chancery ca activate ${current.line}\`.`,
+    };
+  });
+
+const generationLives = ({ authorities }: StoreRecords, now: Instant): Life[] =>
+  linesOf(authorities.generations(), ({ issuer }) => issuer).flatMap((line) => {
+    const { current, next } = slotsOf(line, now);
+    if (current === undefined) return [];
+    const { issuer, id } = current;
+    const waits = authorities.pending().find((pending) => pending.issuer === issuer);
+    return {
+      what: `the generation ${id}`,
+      ...readCertificate(current.certificate),
+      ...(next === undefined ? GENERATION : SUCCEEDED),
+      fix:
+        waits === undefined
+          ? `Start the server: it prepares the successor by itself; or \`chancery issuer prepare ${issuer}\`.`
+          : `Its successor ${waits.id} waits for the signature of the offline root ${waits.root}: \`chancery ca sign-csr\`, then \`chancery ca import\`.`,
+    };
+  });
+
+/** Of roots whose key is here a running server takes care; a stopped one does so at its start. */
+const crlLives = ({ running }: Facts, { authorities, crls }: StoreRecords): Life[] =>
+  crls.crls().flatMap(({ root, thisUpdate, nextUpdate }) => {
+    const offline = authorities.roots().some(({ name, keyId }) => name === root && keyId === null);
+    if (!offline && !running) return [];
+    return {
+      what: `the CRL of the root ${root}`,
+      notBefore: thisUpdate,
+      notAfter: nextUpdate,
+      ...CRL,
+      fix: offline
+        ? 'Sign another where the root is, `chancery ca sign-crl`, then `chancery ca import-crl`.'
+        : 'Look into the log of the server: it cannot sign.',
+    };
+  });
+
+function linesOf<T extends { readonly number: number }>(all: readonly T[], name: (one: T) => string): T[][] {
+  const lines = Map.groupBy(all, name);
+  return [...lines.values()].map((line) => line.sort((a, b) => a.number - b.number));
 }
 
 function adminFaults({ paths }: Facts, now: Instant): Said[] {

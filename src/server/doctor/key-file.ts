@@ -1,5 +1,5 @@
 /** Whether what seals the keys opens them, and what it is worth. */
-import { readdirSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { ChanceryError, isChanceryError } from '../../base/errors.ts';
 import { refuseDevelopmentKey } from '../../config/index.ts';
 import type { Facts } from './facts.ts';
@@ -7,8 +7,7 @@ import { critical, info, orOk, plural, type Said, warning } from './finding.ts';
 
 export function lookAtKeyFiles(facts: Facts): readonly Said[] {
   const { config, paths, keys: opened } = facts;
-  if ('error' in opened && isUnsafe(opened.error))
-    return [info('not checked: a key file is not private (see modes)')];
+  if ('error' in opened && isUnsafe(opened.error)) return [info(notPrivate(paths.data))];
   if ('error' in opened)
     return [critical(opened.error.message, fixOf(opened.error) ?? 'Restore the keys folder from a backup.')];
   const { keyring, keys } = opened.value;
@@ -50,6 +49,12 @@ export function lookAtKeyFiles(facts: Facts): readonly Said[] {
     `the keyring opens, and so ${ids.length === 1 ? 'does the key' : `do all ${ids.length} keys`} under it`,
   );
 }
+
+/** root reads everything, but takes keys only for its own. */
+const notPrivate = (data: string): string =>
+  process.geteuid?.() !== statSync(data).uid
+    ? `not checked: the keys belong to user ${statSync(data).uid}; run it as that user`
+    : 'not checked: a key file is not private (see modes)';
 
 function developmentFault({ config, paths }: Facts): Said {
   const found = `the keys are sealed under the development file ${paths.keys}/kek, which lies beside them`;

@@ -1,7 +1,6 @@
 /** The records of the database, where it can be read; else what a check says instead. */
 import type { StoreRecords } from '../../db/sqlite/view.ts';
 import type { Instant } from '../../base/clock.ts';
-import type { GenerationFacts } from '../../domain/issuance/issuer.ts';
 import type { Facts } from './facts.ts';
 import { info, type Said } from './finding.ts';
 
@@ -12,5 +11,5 @@ export function recordsOf({ store }: Facts): StoreRecords | undefined {
 export const notChecked: Said = info('not checked: the database cannot be read (see chain and version)');
 
 /** Nothing is signed under it any more. */
-export const isRetired = ({ retiredAt }: Pick<GenerationFacts, 'retiredAt'>, now: Instant): boolean =>
+export const isRetired = ({ retiredAt }: { readonly retiredAt: Instant | null }, now: Instant): boolean =>
   retiredAt !== null && retiredAt <= now;
