@@ -19,8 +19,17 @@ export const floorToSecond = (instant: Instant): Instant => Math.floor(instant /
 
 /** RFC 3339 in UTC without fraction, as every surface prints times: `2026-01-31T00:00:00Z`. */
 export function formatInstant(instant: Instant): string {
-  return `${new Date(floorToSecond(instant)).toISOString().slice(0, -5)}Z`;
+  const second = floorToSecond(instant);
+  const known = rendered.get(second);
+  if (known !== undefined) return known;
+  const text = `${new Date(second).toISOString().slice(0, -5)}Z`;
+  if (rendered.size >= 256) rendered.clear();
+  rendered.set(second, text);
+  return text;
 }
+
+/** What is issued within a second shares its few times. */
+const rendered = new Map<Instant, string>();
 
 /** Reads RFC 3339 with an explicit zone; `undefined` when the text is anything else or names no real day. */
 export function parseInstant(text: string): Instant | undefined {

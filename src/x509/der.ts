@@ -3,7 +3,7 @@
  * The reader takes no indefinite or padded length, no multi-byte tag and no trailing octet.
  */
 import { ChanceryError } from '../base/errors.ts';
-import { type Bytes, fromAscii, fromUtf8 } from './bytes.ts';
+import { type Bytes, fromAscii, fromUtf8, toLatin1 } from './bytes.ts';
 
 export const TAG = {
   boolean: 0x01,
@@ -88,13 +88,18 @@ export function namedBits(bits: readonly number[]): Bytes {
 }
 
 const encodedOids = new Map<string, Bytes>();
+/** The same the other way round, by content: what we write is what we mostly read. */
+const ownOids = new Map<string, string>();
 
 /** An OBJECT IDENTIFIER. The few that we write are encoded once. */
 export function oid(dotted: string): Bytes {
   const known = encodedOids.get(dotted);
   if (known !== undefined) return known;
   const encoded = encodeOid(dotted);
-  if (encodedOids.size < 200) encodedOids.set(dotted, encoded);
+  if (encodedOids.size < 200) {
+    encodedOids.set(dotted, encoded);
+    ownOids.set(toLatin1(encoded.subarray(2)), dotted);
+  }
   return encoded;
 }
 
@@ -217,6 +222,8 @@ export function readOid(element: Element, what: string): string {
   const { tag, content } = element;
   if (tag !== TAG.oid) throw broken(`${what} is no OBJECT IDENTIFIER`);
   if (content.length === 0 || content.length > 64) throw broken(`${what} has ${content.length} octets`);
+  const own = ownOids.get(toLatin1(content));
+  if (own !== undefined) return own;
   const arcs: number[] = [];
   let arc = 0;
   let fresh = true;

@@ -78,8 +78,9 @@ async function parse(
     body: route.body === undefined ? undefined : validate(route.body, await readJson(request), 'body'),
   };
   const key = route.idempotent === true ? idempotencyKey(request) : undefined;
-  const requestHash = toHex(sha256(fromUtf8(JSON.stringify([operation, exchange.params, exchange.body]))));
-  return { ...exchange, idempotency: key === undefined ? undefined : { key, requestHash } };
+  if (key === undefined) return { ...exchange, idempotency: undefined };
+  const request = JSON.stringify([operation, exchange.params, exchange.body]);
+  return { ...exchange, idempotency: { key, requestHash: toHex(sha256(fromUtf8(request))) } };
 }
 
 function queryOf(request: IncomingMessage): Record<string, string> {
