@@ -79,8 +79,8 @@ async function parse(
   };
   const key = route.idempotent === true ? idempotencyKey(request) : undefined;
   if (key === undefined) return { ...exchange, idempotency: undefined };
-  const request = JSON.stringify([operation, exchange.params, exchange.body]);
-  return { ...exchange, idempotency: { key, requestHash: toHex(sha256(fromUtf8(request))) } };
+  const asked = JSON.stringify([operation, exchange.params, exchange.body]);
+  return { ...exchange, idempotency: { key, requestHash: toHex(sha256(fromUtf8(asked))) } };
 }
 
 function queryOf(request: IncomingMessage): Record<string, string> {
