@@ -65,6 +65,15 @@ export const ImportRequest = z
   .describe('A certificate that an offline root signed for a request of ours');
 export type ImportRequest = z.infer<typeof ImportRequest>;
 
+export const IssuerImport = z
+  .strictObject({
+    key: Pem.describe('Private key, PKCS#8, not encrypted'),
+    certificate: Pem,
+    root: Pem.optional().describe('The root above it, where that is none of this authority'),
+  })
+  .describe('Key and certificate of an issuer that were made elsewhere');
+export type IssuerImport = z.infer<typeof IssuerImport>;
+
 export const CrlRequest = z
   .strictObject({ crl: Pem })
   .describe('A CRL that was signed with the key of a root');

@@ -5,14 +5,8 @@
 import { z } from 'zod';
 import { AuditHeadResource, AuditList, AuditQuery } from './audit.ts';
 import {
-  byGeneration,
-  CrlRequest,
-  CrlResource,
-  GenerationResource,
-  ImportRequest,
   IssuerList,
   IssuerResource,
-  PreparedResource,
   ProfileList,
   ProfileResource,
   RootList,
@@ -30,32 +24,13 @@ import {
   SignRequest,
 } from './certificates.ts';
 import { Limit, ObjectName, Serial } from './common.ts';
+import { HIERARCHY_ROUTES } from './hierarchy-routes.ts';
+import type { Route } from './route.ts';
 import { LoginList } from './logins.ts';
 import { CreatedToken, TokenList, TokenRequest, TokenResource } from './tokens.ts';
 import { Explanation, ExplainRequest, GrantList, GrantRequest, GrantResource } from './grants.ts';
 
-/**
- * `public`: anybody. `authenticated`: any principal; the handler decides the rest through grants. `read-everything`,
- * `admin-everything`: principals whose grant gives the verb on every issuer, profile and name.
- */
-export type RouteRule = 'public' | 'authenticated' | 'read-everything' | 'admin-everything';
-
-export interface Route {
-  readonly method: 'get' | 'post' | 'delete';
-  /** As OpenAPI writes it: `/api/v1/certificates/{serial}`. */
-  readonly path: string;
-  readonly rule: RouteRule;
-  readonly summary: string;
-  readonly params?: z.ZodObject;
-  readonly query?: z.ZodObject;
-  readonly body?: z.ZodType;
-  readonly status: 200 | 201 | 204;
-  readonly response?: z.ZodType;
-  /** Media type of a response that is not JSON. */
-  readonly media?: string;
-  /** Takes an Idempotency-Key. */
-  readonly idempotent?: true;
-}
+export type { Route, RouteRule } from './route.ts';
 
 const byId = z.strictObject({ id: z.string().regex(/^[0-9a-z]{8,40}$/) });
 const byName = z.strictObject({ name: ObjectName });
@@ -128,78 +103,7 @@ export const ROUTES = {
     status: 200,
     response: IssuerResource,
   },
-  prepareIssuer: {
-    method: 'post',
-    path: '/api/v1/issuers/{name}/prepare',
-    rule: 'admin-everything',
-    summary: 'Prepare the next generation of an issuer, or its request where the root is offline',
-    params: byName,
-    status: 200,
-    response: PreparedResource,
-  },
-  importGeneration: {
-    method: 'post',
-    path: '/api/v1/generations',
-    rule: 'admin-everything',
-    summary: 'Import the certificate that an offline root signed',
-    body: ImportRequest,
-    status: 201,
-    response: GenerationResource,
-  },
-  activateGeneration: {
-    method: 'post',
-    path: '/api/v1/generations/{id}/activate',
-    rule: 'admin-everything',
-    summary: 'Let the next generation issue from now on',
-    params: byGeneration,
-    status: 200,
-    response: GenerationResource,
-  },
-  retireGeneration: {
-    method: 'post',
-    path: '/api/v1/generations/{id}/retire',
-    rule: 'admin-everything',
-    summary: 'Retire a generation of which no certificate lives',
-    params: byGeneration,
-    status: 200,
-    response: GenerationResource,
-  },
-  prepareRoot: {
-    method: 'post',
-    path: '/api/v1/roots/{name}/prepare',
-    rule: 'admin-everything',
-    summary: 'Make the successor of a root: in every bundle, signing nothing yet',
-    params: byName,
-    status: 200,
-    response: RootResource,
-  },
-  activateRoot: {
-    method: 'post',
-    path: '/api/v1/roots/{name}/activate',
-    rule: 'admin-everything',
-    summary: 'Let the next root sign new generations',
-    params: byName,
-    status: 200,
-    response: RootResource,
-  },
-  retireRoot: {
-    method: 'post',
-    path: '/api/v1/roots/{name}/retire',
-    rule: 'admin-everything',
-    summary: 'Take a root below which nothing lives out of every bundle',
-    params: byName,
-    status: 200,
-    response: RootResource,
-  },
-  importCrl: {
-    method: 'post',
-    path: '/api/v1/crls',
-    rule: 'admin-everything',
-    summary: 'Import the CRL of an offline root',
-    body: CrlRequest,
-    status: 201,
-    response: CrlResource,
-  },
+  ...HIERARCHY_ROUTES,
   listRoots: {
     method: 'get',
     path: '/api/v1/roots',

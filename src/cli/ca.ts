@@ -134,6 +134,7 @@ async function list(session: Session, options: Asking): Promise<void> {
     columns: [
       { title: 'NAME', value: ({ name }) => name },
       { title: 'SUBJECT', value: ({ subject }) => subject },
+      { title: 'STATE', value: ({ state, offline }) => (offline ? `${state}, offline` : state) },
       { title: 'KEY', value: ({ keyType }) => keyType },
       { title: 'EXPIRES', value: ({ notAfter }) => relativeTime(notAfter, terminal.now()) },
       { title: 'NOT AFTER', value: ({ notAfter }) => notAfter, wide: true },

@@ -31,6 +31,17 @@ export function addIssuer(program: Command, wiring: Wiring): void {
       .description('Retire a generation; refused while certificates of it live.')
       .argument('<generation>', 'e.g. servers-1'),
   ).action(run(wiring, async () => (await import('./issuer/rotate.ts')).generationStep('retire')));
+  asking(
+    issuer
+      .command('import')
+      .description(
+        'Take over an issuer whose key and certificate were made elsewhere, as its next generation.',
+      )
+      .argument('<name>', 'issuer of the configuration, e.g. servers')
+      .requiredOption('--key <file>', 'private key: PKCS#8 in PEM, not encrypted; it is sealed at the server')
+      .requiredOption('--certificate <file>', 'its CA certificate')
+      .option('--root <file>', 'the root above it; left out: one that the server has'),
+  ).action(run(wiring, async () => (await import('./issuer/import.ts')).importIssuer));
 }
 
 const current = ({ generations }: IssuerResource): GenerationResource | undefined =>

@@ -55,7 +55,7 @@ export const NOUNS: readonly Noun[] = [
   {
     name: 'issuer',
     topic: AUTHORITY,
-    summary: 'issuers and their generations: list, show, prepare, activate, retire',
+    summary: 'issuers and their generations: list, show, prepare, activate, retire, import',
     load: async () => (await import('./issuer.ts')).addIssuer,
   },
   {

@@ -14,6 +14,11 @@ export interface SigningKey {
 export interface SigningKeys {
   /** Makes a key; it is durable once the promise resolves. Throws `already_exists`: no key is ever overwritten. */
   generate(id: string, algorithm: KeyAlgorithm): Promise<SigningKey>;
+  /**
+   * Takes a PKCS#8 key that was made elsewhere; durable once the promise resolves. The same key under the same id is
+   * taken as often as it is given. Throws `already_exists` for another one, `malformed_der`, `weak_key`.
+   */
+  import(id: string, pkcs8: Bytes): Promise<SigningKey>;
   /** The key of that id, from memory after the first time. Throws `not_found`, `damaged_key` or `unsafe_files`. */
   open(id: string): SigningKey;
   /** Ids of all keys, sorted. */

@@ -51,12 +51,13 @@ export class HierarchyKeeper {
     for (const root of authority.roots()) this.#watchCrl(root);
   }
 
-  async #tend({ name, root }: IssuerPolicy): Promise<void> {
+  async #tend({ name }: IssuerPolicy): Promise<void> {
     const { authority, hierarchy, clock, log } = this.#options;
     const { current, next } = authority.slots(name);
     const waiting = authority.pendingOf(name);
     // a root that took over signs anew what the old one had signed
-    const moved = current !== undefined && current.root !== authority.rootSlots(root).current?.name;
+    const above = current && authority.root(current.root);
+    const moved = above !== undefined && authority.rootState(above) === 'superseded';
     if (
       waiting === undefined &&
       (shouldPrepareNext(current, next, clock.now()) || (moved && next === undefined))

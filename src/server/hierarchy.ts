@@ -1,16 +1,17 @@
 /** Generations through time: prepared, imported, activated and retired, one step at a time, each with its audit entry. */
 import { ChanceryError } from '../base/errors.ts';
-import { type Clock, formatInstant } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import type { AuditDraft, AuditEvent } from '../domain/audit/entry.ts';
 import type { TrustDomain } from '../domain/identity/spiffe-id.ts';
 import { PreparedCaRequest, readCaRequest, signCaRequest } from '../domain/issuance/ca-request.ts';
-import { judgeForeignCa } from '../domain/issuance/foreign-ca.ts';
+import { judgeForeignCa, judgeImportedIssuer } from '../domain/issuance/foreign-ca.ts';
 import { refuseActivation, refuseRetirement } from '../domain/issuance/generations.ts';
 import {
   generationId,
   generationSubject,
   prepareGeneration,
+  rootName,
   SHARDS,
   signCaCertificate,
 } from '../domain/issuance/hierarchy.ts';
@@ -26,10 +27,12 @@ import type {
 import type { AuthorityStore, Inventory } from '../domain/issuance/ports.ts';
 import { newSerial } from '../domain/issuance/serial.ts';
 import type { SigningKeys } from '../keys/signing-keys.ts';
-import { type Bytes, equal } from '../x509/bytes.ts';
-import { certificateFingerprint, formatSerial, readCertificate } from '../x509/certificate.ts';
-import type { Actor, PreparedNext } from '../http/admin/ports.ts';
+import { type Bytes, equal, toHex } from '../x509/bytes.ts';
+import { importPkcs8 } from '../x509/key-pair.ts';
+import { readCertificate } from '../x509/certificate.ts';
+import type { Actor, IssuerMaterial, PreparedNext } from '../http/admin/ports.ts';
 import type { Authority } from './authority.ts';
+import { caDetails, missing, preparedAlready } from './hierarchy-words.ts';
 import { ensureKey } from './open.ts';
 import { caRequestSigner, caSigner } from './signers.ts';
 
@@ -64,14 +67,9 @@ export class Hierarchy {
       const waiting = authority.pendingOf(issuer);
       if (waiting !== undefined) return { kind: 'requested', pending: waiting };
       const { next } = authority.slots(issuer);
-      if (next !== undefined)
-        throw new ChanceryError('already_exists', {
-          message: `${next.id} is prepared already`,
-          rule: 'an issuer has one generation that is next',
-          fix: `Activate it: \`chancery issuer activate ${next.id}\`.`,
-        });
+      if (next !== undefined) throw preparedAlready(next.id);
       const root = this.#signingRoot(policy.root);
-      const number = 1 + Math.max(0, ...authority.generations(issuer).map((generation) => generation.number));
+      const number = this.#nextNumber(issuer);
       const id = generationId(issuer, number);
       await ensureKey(keys, id, 'ecdsa-p256');
       const plan = { id, issuer, root, number, now: clock.now() };
@@ -107,6 +105,31 @@ export class Hierarchy {
       return this.#add(
         { ...plan, root: root.name, certificate },
         this.draft(actor, 'generation.imported', { ...caDetails(pending.id, certificate), root: root.name }),
+      );
+    });
+  }
+
+  /** Takes an issuer's key and certificate that were made elsewhere; its root comes into the bundles. */
+  importIssuer(issuer: string, material: IssuerMaterial, actor: Actor): Promise<Generation> {
+    return this.exclusively(async () => {
+      const { authority, keys, trustDomain, clock } = this.#options;
+      const { root: line } = this.#policy(issuer);
+      const taken = authority.slots(issuer).next?.id ?? authority.pendingOf(issuer)?.id;
+      if (taken !== undefined) throw preparedAlready(taken);
+      const { pkcs8, certificate } = material;
+      const { publicKey } = importPkcs8(pkcs8);
+      const { spki, fingerprint } = publicKey;
+      const roots = authority.bundle(line);
+      const plan = { certificate, spki, root: material.root, roots, trustDomain, now: clock.now() };
+      const root = await this.#foreignRoot(line, judgeImportedIssuer(plan), actor);
+      const number = this.#nextNumber(issuer);
+      const id = generationId(issuer, number);
+      // named by the key too: what is cut off here is never taken for a key of our own
+      const keyId = `${id}.${toHex(fingerprint).slice(0, 16)}`;
+      await keys.import(keyId, pkcs8);
+      return this.#add(
+        { id, issuer, root, number, keyId, certificate },
+        this.draft(actor, 'generation.imported', { ...caDetails(id, certificate), root, key: keyId }),
       );
     });
   }
@@ -224,6 +247,26 @@ export class Hierarchy {
     return this.#policy(issuer).bounds ?? {};
   }
 
+  /** Its name; a record is made where it is none of ours. It is next of its line: in every bundle, signing nothing here. */
+  async #foreignRoot(line: string, certificate: Bytes, actor: Actor): Promise<string> {
+    const { authority, authorities, clock } = this.#options;
+    const known = authority.roots().find((root) => equal(root.certificate.raw, certificate));
+    if (known !== undefined) return known.name;
+    const number = 1 + Math.max(0, ...authority.rootsOf(line).map((root) => root.number));
+    const name = rootName(line, number);
+    const stage = { preparedAt: clock.now(), activatedAt: null, retiredAt: null };
+    await authorities.addRoot({ name, line, number, keyId: null, certificate, ...stage }, [
+      this.draft(actor, 'root.imported', caDetails(name, certificate)),
+    ]);
+    await this.#changed();
+    return name;
+  }
+
+  #nextNumber(issuer: string): number {
+    const numbers = this.#options.authority.generations(issuer).map((generation) => generation.number);
+    return 1 + Math.max(0, ...numbers);
+  }
+
   #policy(issuer: string): IssuerPolicy {
     const policy = this.#options.authority.policies().find(({ name }) => name === issuer);
     return policy ?? missing('issuer', issuer);
@@ -248,26 +291,4 @@ interface Plan {
   readonly root: Root;
   readonly number: number;
   readonly now: number;
-}
-
-export function missing(kind: 'issuer' | 'generation' | 'root', name: string): never {
-  throw new ChanceryError('not_found', {
-    message: `there is no ${kind} ${JSON.stringify(name)}`,
-    rule:
-      kind === 'issuer'
-        ? 'issuers are those of the configuration'
-        : `${kind}s are made by init and by rotation`,
-    fix: `See \`chancery ${kind === 'root' ? 'ca' : 'issuer'} list\`.`,
-  });
-}
-
-/** What an audit entry says of a CA certificate. */
-export function caDetails(name: string, der: Bytes): { readonly [key: string]: string } {
-  const certificate = readCertificate(der);
-  return {
-    name,
-    serial: formatSerial(certificate.serial),
-    fingerprint: certificateFingerprint(der),
-    notAfter: formatInstant(certificate.notAfter),
-  };
 }

@@ -18,7 +18,8 @@ import type { CrlStore } from '../domain/revocation/ports.ts';
 import type { Actor } from '../http/admin/ports.ts';
 import type { Bytes } from '../x509/bytes.ts';
 import { readCertificateList } from '../x509/crl.ts';
-import { caDetails, type Hierarchy, type HierarchyOptions, missing } from './hierarchy.ts';
+import type { Hierarchy, HierarchyOptions } from './hierarchy.ts';
+import { caDetails, missing } from './hierarchy-words.ts';
 import { ensureKey } from './open.ts';
 import { caSigner, crlSigner } from './signers.ts';
 

@@ -66,6 +66,17 @@ export function importPkcs8(der: Bytes): KeyPair {
   return { privateKey, publicKey: readPublicKey(exportSpki(createPublicKey(privateKey))) };
 }
 
+/** What a key would be made as. Throws `weak_key` for an RSA key of another size. */
+export function keyAlgorithmOf({ type, bits }: PublicKey): KeyAlgorithm {
+  const found = KEY_ALGORITHMS.find((known) => known === (type === 'rsa' ? `rsa-${bits}` : type));
+  if (found !== undefined) return found;
+  throw new ChanceryError('weak_key', {
+    message: `the key is of the type ${type} with ${bits} bits`,
+    rule: `keys are ${KEY_ALGORITHMS.join(', ')}`,
+    fix: 'Take a key of one of these types.',
+  });
+}
+
 /** The signature over `message` with the one algorithm of the key's type. Synchronous: a P-256 signature costs less than a trip to the thread pool. */
 export const signWith = (pair: KeyPair, message: Bytes): Bytes =>
   sign(signatureAlgorithmFor(pair.publicKey.type).digest, message, pair.privateKey);

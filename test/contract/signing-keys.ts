@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { SigningKeys } from '../../src/keys/signing-keys.ts';
 import { equal, fromUtf8, toHex } from '../../src/x509/bytes.ts';
-import type { KeyAlgorithm } from '../../src/x509/key-pair.ts';
+import { exportPkcs8, generateKeyPair, type KeyAlgorithm } from '../../src/x509/key-pair.ts';
 import type { KeyType } from '../../src/x509/public-key.ts';
 import { signatureAlgorithmFor, verifySignature } from '../../src/x509/signature.ts';
 
@@ -52,6 +52,25 @@ export function signingKeysContract(name: string, start: () => Promise<SigningKe
       expect(keys.list()).toEqual(['a-1', 'b-1']);
       expect((await reopen()).list()).toEqual(['a-1', 'b-1']);
     });
+
+    test.each(ALGORITHMS)(
+      'an %s key that was made elsewhere signs, also after a restart',
+      async (algorithm) => {
+        const { keys, reopen } = await start();
+        const pair = await generateKeyPair(algorithm);
+        const pkcs8 = exportPkcs8(pair.privateKey);
+        for (let time = 0; time < 2; time++) {
+          const taken = await keys.import('servers-2.abc', pkcs8);
+          expect(toHex(taken.publicKey.spki)).toBe(toHex(pair.publicKey.spki));
+        }
+        const { identifier } = signatureAlgorithmFor(pair.publicKey.type);
+        const signature = (await reopen()).open('servers-2.abc').sign(MESSAGE);
+        expect(verifySignature(identifier, MESSAGE, signature, pair.publicKey)).toBe(true);
+        const other = exportPkcs8((await generateKeyPair('ecdsa-p256')).privateKey);
+        await expect(keys.import('servers-2.abc', other)).rejects.toMatchObject({ code: 'already_exists' });
+        await expect(keys.import('broken', MESSAGE)).rejects.toMatchObject({ code: 'malformed_der' });
+      },
+    );
 
     test('no key is ever overwritten', async () => {
       const { keys, reopen } = await start();

@@ -146,6 +146,9 @@ describe('roots', () => {
     const cert = String(issued.json['certificate']) + (issued.json['chain'] as string[]).join('');
     const who = await server.ask('GET', '/api/v1/server', undefined, { login: { cert, key: login.key } });
     expect(who.json['principal']).toBe('mtls:clients:spiffe://example.test/ops/ann');
+    // the listener knows new generations at once, also for clients that send their leaf alone
+    const alone = { cert: String(issued.json['certificate']), key: login.key };
+    expect((await server.ask('GET', '/api/v1/server', undefined, { login: alone })).status).toBe(200);
   });
 
   test('and generations are there after a restart', async () => {

@@ -11,7 +11,7 @@ import { HierarchyKeeper } from '../../src/server/hierarchy-keeper.ts';
 import { Roots } from '../../src/server/roots.ts';
 import { caSigner } from '../../src/server/signers.ts';
 import { systemRandom } from '../../src/server/world.ts';
-import { generateKeyPair } from '../../src/x509/key-pair.ts';
+import { generateKeyPair, importPkcs8 } from '../../src/x509/key-pair.ts';
 import { FakeClock } from '../fakes/clock.ts';
 import { MemoryStore } from '../fakes/memory-store.ts';
 import { TRUST_DOMAIN, URLS } from './authority.ts';
@@ -25,6 +25,12 @@ export class MemoryKeys implements SigningKeys {
     const key = signingKeyOf(id, await generateKeyPair(algorithm));
     this.#keys.set(id, key);
     return key;
+  }
+
+  import(id: string, pkcs8: Uint8Array): Promise<SigningKey> {
+    const key = signingKeyOf(id, importPkcs8(pkcs8));
+    this.#keys.set(id, key);
+    return Promise.resolve(key);
   }
 
   open(id: string): SigningKey {

@@ -17,6 +17,7 @@ export const AUDIT_EVENTS = [
   'generation.imported',
   'generation.activated',
   'generation.retired',
+  'root.imported',
   'root.activated',
   'root.retired',
   'crl.issued',

@@ -2,13 +2,16 @@
 import { ChanceryError } from '../../base/errors.ts';
 import { formatInstant, type Instant } from '../../base/clock.ts';
 import { type Bytes, equal } from '../../x509/bytes.ts';
-import { type Certificate, readCertificate } from '../../x509/certificate.ts';
+import { type Certificate, findExtension, readCertificate } from '../../x509/certificate.ts';
+import { readSubjectKeyIdentifier } from '../../x509/extensions.ts';
+import { OID } from '../../x509/oids.ts';
 import { formatName } from '../../x509/name.ts';
-import { type PublicKey, readPublicKey } from '../../x509/public-key.ts';
+import { verifySignature } from '../../x509/signature.ts';
+import { readPublicKey } from '../../x509/public-key.ts';
 import { validateCertificationPath } from '../path/search.ts';
 import type { TrustDomain } from '../identity/spiffe-id.ts';
 import { lintRoot, type SigningRoot } from './hierarchy.ts';
-import { lintCaCertificate } from './lint/index.ts';
+import { type Finding, lintCaCertificate, type LintIssuer } from './lint/index.ts';
 
 const rejected = (message: string, rule: string, fix: string): ChanceryError =>
   new ChanceryError('chain_rejected', { message, rule, fix });
@@ -32,8 +35,71 @@ export function judgeForeignCa<R extends SigningRoot>(ca: ForeignCa & { readonly
   const certificate = readCertificate(ca.certificate);
   refuseOther(certificate, ca);
   const root = rootAbove(certificate, ca);
-  refuseFaulty(certificate, readPublicKey(certificate.spki), root, ca.trustDomain);
+  refuseFaulty(certificate, lintRoot(root), ca.trustDomain);
   return root;
+}
+
+export interface ImportedIssuer {
+  readonly certificate: Bytes;
+  readonly spki: Bytes;
+  /** DER of the root above it, where that is not one of ours. */
+  readonly root: Bytes | undefined;
+  readonly roots: readonly SigningRoot[];
+  readonly trustDomain: TrustDomain;
+  readonly now: Instant;
+}
+
+/** Rules of how we write certificates, which others do not have to share. */
+const OURS: ReadonlySet<string> = new Set([
+  'extension_unknown',
+  'serial_entropy',
+  'signature_algorithm_issuer',
+]);
+
+/** An unknown extension that is critical bounds what we would not know of. */
+const isOurs = ({ lint, message }: Finding): boolean =>
+  OURS.has(lint) && !(lint === 'extension_unknown' && message.startsWith('critical'));
+
+/**
+ * Judges an issuer whose key and certificate were made elsewhere; returns DER of the root that it leads to. Throws
+ * `malformed_certificate`, `chain_rejected` for a certificate of another key, one that does not lead to the root, or a
+ * root that is none, `lint_failed` for one that could not issue.
+ */
+export function judgeImportedIssuer(issuer: ImportedIssuer): Bytes {
+  const { root, roots, trustDomain, now } = issuer;
+  const certificate = readCertificate(issuer.certificate);
+  if (!equal(certificate.spki, issuer.spki))
+    throw rejected(
+      'the certificate is not for the public half of the key',
+      'key and certificate belong together',
+      'Give the certificate of this key.',
+    );
+  const given = root === undefined ? [] : [readRoot(root)];
+  const above = rootAbove(certificate, { roots: root === undefined ? roots : given, now });
+  const ski = findExtension(above.certificate, OID.subjectKeyIdentifier);
+  const lints = { ...lintRoot(above), subjectKeyIdentifier: ski && readSubjectKeyIdentifier(ski.value) };
+  refuseFaulty(certificate, lints, trustDomain, isOurs);
+  return above.certificate.raw;
+}
+
+/** A root as others make them: a CA that signed itself. */
+function readRoot(der: Bytes): SigningRoot {
+  const certificate = readCertificate(der);
+  const publicKey = readPublicKey(certificate.spki);
+  const selfSigned =
+    equal(certificate.subject, certificate.issuer) &&
+    verifySignature(
+      certificate.outerSignatureAlgorithm,
+      certificate.tbs.raw,
+      certificate.signature,
+      publicKey,
+    );
+  if (selfSigned) return { name: formatName(certificate.subject), line: '', certificate, publicKey };
+  throw rejected(
+    `${formatName(certificate.subject)} did not sign itself`,
+    'a root is a self-signed CA certificate',
+    'Give the root, not another certificate of the chain.',
+  );
 }
 
 function refuseOther({ spki, subject }: Certificate, asked: ForeignCa): void {
@@ -76,16 +142,16 @@ function rootAbove<R extends SigningRoot>(
 
 function refuseFaulty(
   certificate: Certificate,
-  publicKey: PublicKey,
-  root: SigningRoot,
+  issuer: LintIssuer,
   trustDomain: TrustDomain,
+  isLeftAside: (finding: Finding) => boolean = () => false,
 ): void {
   const findings = lintCaCertificate({
     certificate: certificate.tbs,
-    publicKey,
-    issuer: lintRoot(root),
+    publicKey: readPublicKey(certificate.spki),
+    issuer,
     trustDomain,
-  });
+  }).filter((finding) => !isLeftAside(finding));
   const [first] = findings;
   if (first === undefined) return;
   throw new ChanceryError('lint_failed', {

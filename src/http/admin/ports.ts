@@ -38,11 +38,20 @@ export type PreparedNext =
   | { readonly kind: 'prepared'; readonly generation: Generation }
   | { readonly kind: 'requested'; readonly pending: PendingGeneration };
 
+/** An issuer that was made elsewhere. */
+export interface IssuerMaterial {
+  readonly pkcs8: Bytes;
+  readonly certificate: Bytes;
+  /** Left out: one of the roots that there are. */
+  readonly root: Bytes | undefined;
+}
+
 /** Changes of generations, one at a time. Each throws `not_found`, `not_ready`, `would_strand` where it is not its time. */
 export interface GenerationActions {
   prepare(issuer: string, actor: Actor): Promise<PreparedNext>;
   /** Throws `chain_rejected` and `lint_failed`, too. */
   import(certificate: Bytes, actor: Actor): Promise<Generation>;
+  importIssuer(issuer: string, material: IssuerMaterial, actor: Actor): Promise<Generation>;
   activate(id: string, actor: Actor): Promise<Generation>;
   retire(id: string, actor: Actor): Promise<Generation>;
 }

@@ -3,7 +3,14 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { ChanceryError } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
-import { generateKeyPair, type KeyAlgorithm, type KeyPair } from '../../x509/key-pair.ts';
+import { type Bytes, equal } from '../../x509/bytes.ts';
+import {
+  generateKeyPair,
+  importPkcs8,
+  type KeyAlgorithm,
+  keyAlgorithmOf,
+  type KeyPair,
+} from '../../x509/key-pair.ts';
 import type { SigningKey, SigningKeys } from '../signing-keys.ts';
 import type { Keyring } from './keyring.ts';
 import { KEY_FILE_SUFFIX, openKeyFile, sealKeyFile } from './key-file.ts';
@@ -32,6 +39,19 @@ export class SoftwareKeys implements SigningKeys {
     const path = this.#path(id);
     const { keyring, random } = this.#options;
     const pair = await generateKeyPair(algorithm);
+    await writePrivateFile(path, sealKeyFile(keyring.sealingKey, id, algorithm, pair, random));
+    return this.#remember(id, pair);
+  }
+
+  async import(id: string, pkcs8: Bytes): Promise<SigningKey> {
+    const path = this.#path(id);
+    const pair = importPkcs8(pkcs8);
+    const algorithm = keyAlgorithmOf(pair.publicKey);
+    if (this.list().includes(id)) {
+      const there = this.open(id);
+      if (equal(there.publicKey.spki, pair.publicKey.spki)) return there;
+    }
+    const { keyring, random } = this.#options;
     await writePrivateFile(path, sealKeyFile(keyring.sealingKey, id, algorithm, pair, random));
     return this.#remember(id, pair);
   }

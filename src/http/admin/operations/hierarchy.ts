@@ -1,5 +1,5 @@
 /** Operations that change roots and generations. What is refused is on record, as what is done is. */
-import type { CrlRequest, ImportRequest } from '../../../api/authority.ts';
+import type { CrlRequest, ImportRequest, IssuerImport } from '../../../api/authority.ts';
 import { principalId } from '../../../domain/identity/principal.ts';
 import type { Generation, Root } from '../../../domain/issuance/issuer.ts';
 import { decodePemOne } from '../../../x509/pem.ts';
@@ -42,6 +42,17 @@ export const hierarchyOperations = (ports: AdminPorts) => {
             ? { generation: renderGeneration(authority, prepared.generation) }
             : { request: renderPending(prepared.pending) },
       };
+    },
+    importIssuer: async (exchange: Exchange<IssuerImport, unknown, { name: string }>): Promise<Reply> => {
+      const { key, certificate, root } = exchange.body;
+      const material = {
+        pkcs8: decodePemOne(key, 'PRIVATE KEY'),
+        certificate: decodePemOne(certificate, 'CERTIFICATE'),
+        root: root === undefined ? undefined : decodePemOne(root, 'CERTIFICATE'),
+      };
+      return generationReply(
+        await act(exchange, (actor) => generations.importIssuer(exchange.params.name, material, actor)),
+      );
     },
     importGeneration: async (exchange: Exchange<ImportRequest>): Promise<Reply> => {
       const certificate = decodePemOne(exchange.body.certificate, 'CERTIFICATE');
