@@ -1,7 +1,7 @@
 /** Binding ports. One that somebody chose and is taken is an error; a built-in default moves to a free one. */
 import type { Server } from 'node:net';
 import { ChanceryError } from '../base/errors.ts';
-import type { ListenAddress } from '../config/index.ts';
+import { type Configuration, defaultExternalUrl, type ListenAddress } from '../config/index.ts';
 
 const TRIES = 20;
 
@@ -47,4 +47,16 @@ export async function drain(
   await closed;
   clearInterval(idle);
   clearTimeout(timer);
+}
+
+export const hostPort = (host: string, port: number): string =>
+  `${host.includes(':') ? `[${host}]` : host}:${port}`;
+
+/** A default URL follows the port that its listener moved to. */
+export function movedUrl(config: Configuration, listener: 'https' | 'status', port: number): string {
+  const { url, isDefault } = config.externalUrl[listener];
+  const { host } = config.listen[listener];
+  return isDefault && port !== config.listen[listener].port
+    ? (defaultExternalUrl(listener, { host, port }) ?? url)
+    : url;
 }

@@ -13,18 +13,15 @@ import type { Log } from '../base/log.ts';
 import {
   type Configuration,
   type ListenerName,
-  defaultExternalUrl,
   listenerIssuer,
   loginIssuer,
   refuseDevelopmentKey,
 } from '../config/index.ts';
 import type { AuditDraft } from '../domain/audit/entry.ts';
 import { GrantBook } from '../domain/identity/grant-book.ts';
-import type { Answered } from '../http/admin/exchange.ts';
 import { createAdminListener } from '../http/admin/listener.ts';
-import type { AdminPorts } from '../http/admin/ports.ts';
 import { limitConnections } from '../http/connection-limit.ts';
-import { createStatusListener, type Readiness } from '../http/status/listener.ts';
+import { createStatusListener } from '../http/status/listener.ts';
 import { createMetricsListener } from '../http/status/metrics-listener.ts';
 import {
   createTlsListener,
@@ -32,24 +29,23 @@ import {
   SLOW_CLIENT_LIMITS,
   type TlsListener,
 } from '../http/tls-listener.ts';
-import { ROUTES } from '../api/routes.ts';
-import { createMetrics } from '../telemetry/metrics.ts';
-import type { Metrics } from '../base/metrics.ts';
 import { certificateFingerprint } from '../x509/certificate.ts';
 import type { Authority } from './authority.ts';
-import { bind, drain } from './bind.ts';
+import { adminPorts } from './admin-ports.ts';
+import { bind, drain, hostPort, movedUrl } from './bind.ts';
 import { adminGrant, listenerGrant } from './builtin-grants.ts';
 import { clockWatch } from './clock-watch.ts';
 import { dataPaths, renderClientFile, requireAuthority, writePublicFile } from './data.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { requireChoice } from './initialize.ts';
 import { issuancePorts } from './issuance.ts';
-import { loginPorts } from './logins.ts';
 import { type Lifecycle, openLifecycle } from './lifecycle.ts';
+import { serverMetrics } from './observe.ts';
 import { openData } from './open.ts';
 import { OwnCertificate, ownNames } from './own-certificate.ts';
 import { packageVersion } from './package.ts';
 import { publicPages } from './pages.ts';
+import { type Phase, readiness } from './readiness.ts';
 
 /** 0: told to stop; 1: the store could no longer be believed. */
 export type StopCode = 0 | 1;
@@ -73,8 +69,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
   const paths = dataPaths(config.data);
   requireAuthority(paths);
   let fatal: ChanceryError | undefined;
-  let ready = false;
-  let stopping = false;
+  let phase: Phase = 'starting';
   let end: (code: StopCode) => void = () => undefined;
   const stopped = new Promise<StopCode>((resolve) => (end = resolve));
   const opened = await openData({
@@ -106,7 +101,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
       createStatusListener({
         certificate: authority.certificate,
         rootCrl: (root) => lifecycle?.roots.crl(root),
-        readiness,
+        readiness: () => readiness(phase, opened),
       }),
     );
     limitConnections(status, CONNECTIONS_PER_ADDRESS);
@@ -121,51 +116,25 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
       ...config.grants,
     ];
     const grants = new GrantBook(fixed, store.grants, config.trustDomain);
-    const metrics = createMetrics({
-      issuerNotAfter: () =>
-        authority
-          .allGenerations()
-          .map(({ id, certificate }) => ({ generation: id, notAfter: certificate.notAfter })),
-      issuersNeedingSignature: () => authority.pending().map(({ issuer }) => issuer),
-      headroomSeconds: () => headroom(store.inventory.firstExpiry(clock.now()), clock.now()),
-      auditSequence: () => store.audit.last()?.sequence ?? 0,
-      storeHealthy: () => store.health().ok,
-    });
+    const metrics = serverMetrics(opened);
     const issuance = issuancePorts(opened, config, statusUrl, () => grants.all(), metrics);
 
     const own = new OwnCertificate({ config, ports: issuance, authority, log });
     const credentials = await own.issue();
     let httpsUrl = config.externalUrl.https.url;
-    const { hierarchy, roots } = (lifecycle = openLifecycle(opened, config, statusUrl, log, () =>
-      own.refresh(rotate),
-    ));
-    const ports: AdminPorts = {
-      clock,
-      trustDomain: config.trustDomain,
+    lifecycle = openLifecycle(opened, config, statusUrl, log, () => own.refresh(rotate));
+    const ports = adminPorts({
+      opened,
+      config,
+      log,
       version,
       startedAt,
       issuance,
-      inventory: store.inventory,
-      authority,
-      generations: hierarchy,
-      roots,
+      lifecycle,
       grants,
-      loginRules: {
-        issuers: new Set(config.issuers.filter(({ authenticates }) => authenticates).map(({ name }) => name)),
-        profiles: new Set(
-          [...config.profiles.values()].filter((profile) => profile.login).map(({ name }) => name),
-        ),
-      },
-      ...loginPorts(config.logins, { clock, log }),
-      tokens: store.tokens,
+      metrics,
       enrolment: () => ({ url: httpsUrl, root: ownRootFingerprint(authority, own.generation) }),
-      audit: store.audit,
-      signHead: () => trail.signNow(),
-      exportAudit: () => trail.exportLines(),
-      record: (audit) => trail.record(audit),
-      refusedAnonymous: (error, address) => trail.refusedAnonymous(error, address),
-      answered: (answered) => observe(metrics, log, answered),
-    };
+    });
     const pages = publicPages({
       config,
       authority,
@@ -209,7 +178,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
     ]);
     timer = setInterval(() => void tick(own), TICK);
     log.info('ready', { https: httpsUrl, status: statusUrl, trustDomain: config.trustDomain });
-    ready = true;
+    phase = 'running';
     return {
       urls: {
         https: httpsUrl,
@@ -237,22 +206,6 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
     throw error;
   }
 
-  function readiness(): Readiness {
-    const reasons: string[] = [];
-    if (!ready) reasons.push('starting');
-    if (stopping) reasons.push('shutting down');
-    const health = store.health();
-    if (!health.ok) reasons.push('the store does not accept records');
-    try {
-      trail.check();
-    } catch {
-      reasons.push('a required audit sink does not accept entries');
-    }
-    if (authority.allGenerations().some((generation) => generation.stopped !== null))
-      reasons.push('an issuer is stopped');
-    return { ready: reasons.length === 0, reasons };
-  }
-
   function rotate(credentials: ListenerCredentials): void {
     tls?.rotate(credentials);
   }
@@ -273,8 +226,8 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
   }
 
   async function stop(code: StopCode): Promise<void> {
-    if (stopping) return;
-    stopping = true;
+    if (phase === 'stopping') return;
+    phase = 'stopping';
     clearInterval(timer);
     await housekeeping.stop();
     await Promise.all(listening.map((server) => drain(server, fatal === undefined ? PATIENCE : SECOND)));
@@ -311,28 +264,4 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
 function ownRootFingerprint(authority: Authority, generation: string): string {
   const root = authority.root(authority.generation(generation)?.root ?? '');
   return root === undefined ? '' : certificateFingerprint(root.certificate.raw);
-}
-
-const hostPort = (host: string, port: number): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
-
-/** A default URL follows the port that its listener moved to. */
-function movedUrl(config: Configuration, listener: 'https' | 'status', port: number): string {
-  const { url, isDefault } = config.externalUrl[listener];
-  const { host } = config.listen[listener];
-  return isDefault && port !== config.listen[listener].port
-    ? (defaultExternalUrl(listener, { host, port }) ?? url)
-    : url;
-}
-
-const headroom = (expiry: number | undefined, now: number): number | undefined =>
-  expiry === undefined ? undefined : Math.max(0, (expiry - now) / SECOND);
-
-function observe(metrics: Metrics, log: Log, answered: Answered): void {
-  const { operation, method, status, seconds, requestId, principal, code, error } = answered;
-  metrics.httpRequest(operation === 'none' ? 'none' : ROUTES[operation].path, method, status, seconds);
-  if (code !== undefined) metrics.refused(code as Parameters<Metrics['refused']>[0]);
-  const fields = { operation, status, requestId, principal, code, milliseconds: Math.round(seconds * 1000) };
-  if (status >= 500)
-    log.error('request failed', { ...fields, reason: error instanceof Error ? error.stack : undefined });
-  else log.debug('request', fields);
 }

@@ -1,0 +1,20 @@
+/** Whether the server can do its work now; `/readyz` says why not. */
+import type { Readiness } from '../http/status/listener.ts';
+import type { OpenedData } from './open.ts';
+
+export type Phase = 'starting' | 'running' | 'stopping';
+
+export function readiness(phase: Phase, { store, trail, authority }: OpenedData): Readiness {
+  const reasons: string[] = [];
+  if (phase === 'starting') reasons.push('starting');
+  if (phase === 'stopping') reasons.push('shutting down');
+  if (!store.health().ok) reasons.push('the store does not accept records');
+  try {
+    trail.check();
+  } catch {
+    reasons.push('a required audit sink does not accept entries');
+  }
+  if (authority.allGenerations().some((generation) => generation.stopped !== null))
+    reasons.push('an issuer is stopped');
+  return { ready: reasons.length === 0, reasons };
+}
