@@ -47,6 +47,8 @@ export interface HierarchyOptions {
   readonly inventory: Pick<Inventory, 'living'>;
   /** Throws where the audit log takes nothing. */
   readonly guard: () => void;
+  /** Throws where the clock cannot be believed: no CA is certified by it. */
+  readonly guardClock: () => void;
   /** Called after every change. */
   readonly changed: () => Promise<void>;
 }
@@ -62,7 +64,8 @@ export class Hierarchy {
   /** The next generation of an issuer; where its root is offline, the request for it, the same one until it is answered. */
   prepare(issuer: string, actor: Actor): Promise<PreparedNext> {
     return this.exclusively(async () => {
-      const { authority, clock, keys } = this.#options;
+      const { authority, clock, keys, guardClock } = this.#options;
+      guardClock();
       const policy = this.#policy(issuer);
       const waiting = authority.pendingOf(issuer);
       if (waiting !== undefined) return { kind: 'requested', pending: waiting };

@@ -1,6 +1,7 @@
 /** What changes roots and generations, wired: actions for operators, and the schedule that takes them by itself. */
 import type { Log } from '../base/log.ts';
 import type { Configuration } from '../config/index.ts';
+import { clockGuard } from '../domain/issuance/clock-guard.ts';
 import { statusUrls } from '../domain/issuance/issuer.ts';
 import { Hierarchy, type HierarchyOptions } from './hierarchy.ts';
 import { HierarchyKeeper } from './hierarchy-keeper.ts';
@@ -33,6 +34,7 @@ export function openLifecycle(
     authorities: store.authorities,
     inventory: store.inventory,
     guard: () => trail.check(),
+    guardClock: clockGuard(clock, () => store.latestAuditTime()),
     async changed() {
       await writeRootsFile(opened, config);
       changed();

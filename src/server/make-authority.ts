@@ -14,7 +14,7 @@ import { type IssuerBounds, type Root, statusUrls } from '../domain/issuance/iss
 import { newSerial } from '../domain/issuance/serial.ts';
 import { nextCrlNumber, PreparedCrl, signCrl } from '../domain/revocation/crl.ts';
 import type { Actor } from '../http/admin/ports.ts';
-import type { Bytes } from '../x509/bytes.ts';
+import { type Bytes, equal } from '../x509/bytes.ts';
 import { Hierarchy } from './hierarchy.ts';
 import { caDetails } from './hierarchy-words.ts';
 import { certificateEntry, type OfflineRoot, type RootFolder } from './offline/root-folder.ts';
@@ -58,7 +58,11 @@ async function makeRoots(
   const { authority, clock, store } = opened;
   const offline = new Map<string, OfflineRoot>();
   for (const line of new Set(config.issuers.map((issuer) => issuer.root))) {
-    if (authority.rootsOf(line).length > 0) continue;
+    if (authority.rootsOf(line).length > 0) {
+      const away = await openAgain(opened, line, folder);
+      if (away !== undefined) offline.set(away.name, away);
+      continue;
+    }
     const now = clock.now();
     const plan = { line, number: 1, trustDomain: config.trustDomain, now };
     const away = await folder?.ensure({ ...plan, statusUrl: config.externalUrl.status.url });
@@ -76,6 +80,18 @@ async function makeRoots(
     authority.reload();
   }
   return offline;
+}
+
+/** A root that went away before is used where its key is at hand: for issuers that came later, or a run that was cut off. */
+async function openAgain(
+  { authority }: OpenedData,
+  line: string,
+  folder: RootFolder | undefined,
+): Promise<OfflineRoot | undefined> {
+  const { current } = authority.rootSlots(line);
+  if (current?.keyId !== null) return undefined;
+  const away = await folder?.open(current.name);
+  return away !== undefined && equal(away.certificate, current.certificate.raw) ? away : undefined;
 }
 
 async function signRoot(
@@ -184,6 +200,7 @@ function requester(opened: OpenedData, config: Configuration): Hierarchy {
     authorities: store.authorities,
     inventory: store.inventory,
     guard: () => undefined,
+    guardClock: () => undefined,
     changed: () => Promise.resolve(),
   });
 }

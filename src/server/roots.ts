@@ -43,8 +43,9 @@ export class Roots {
 
   /** The next root of a line: in every bundle from now on, signing nothing yet. */
   prepare(line: string, actor: Actor): Promise<Root> {
-    const { hierarchy, authority, authorities, clock, keys, random, trustDomain } = this.#options;
+    const { hierarchy, authority, authorities, clock, keys, random, trustDomain, guardClock } = this.#options;
     return hierarchy.exclusively(async () => {
+      guardClock();
       const { current, next } = authority.rootSlots(line);
       if (current === undefined) missing('root', line);
       if (next !== undefined)
@@ -110,6 +111,11 @@ export class Roots {
     });
   }
 
+  /** Signs the CRL of a root whose key is here, due or not. */
+  sign(name: string, actor: Actor): Promise<void> {
+    return this.#options.hierarchy.exclusively(() => this.#sign(this.#root(name), actor));
+  }
+
   /** Signs the CRLs that are due, of the roots whose key is here. */
   signDueCrls(actor: Actor): Promise<void> {
     const { hierarchy, authority, clock } = this.#options;
@@ -126,8 +132,9 @@ export class Roots {
   async #sign(root: Root, actor: Actor): Promise<void> {
     if (root.keyId === null) return;
     const { clock, keys, hierarchy } = this.#options;
-    const now = clock.now();
     const before = this.#crls.get(root.name);
+    // thisUpdate never goes back, whatever the clock does
+    const now = Math.max(clock.now(), before?.thisUpdate ?? 0);
     const prepared = PreparedCrl.of({
       issuer: root,
       number: nextCrlNumber(before?.number, now),

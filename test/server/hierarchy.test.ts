@@ -153,6 +153,21 @@ describe('a request to an offline root', () => {
   });
 });
 
+describe('a clock that went back', () => {
+  test('lets no CA be certified, and CRLs be signed with a thisUpdate that does not go back', async () => {
+    const h = await makeHierarchy();
+    await h.keeper.tick();
+    const [before] = h.roots.crls();
+    h.clock.advance(-2 * DAY);
+    await expect(h.hierarchy.prepare('servers', OPERATOR)).rejects.toMatchObject({ code: 'clock_went_back' });
+    await expect(h.roots.prepare('internal', OPERATOR)).rejects.toMatchObject({ code: 'clock_went_back' });
+    await h.roots.sign('internal', OPERATOR);
+    const [after] = h.roots.crls();
+    expect(after?.thisUpdate).toBe(before?.thisUpdate);
+    expect(after?.number).toBeGreaterThan(before?.number ?? 0n);
+  });
+});
+
 describe('what is refused', () => {
   test('retiring while certificates live, and not a second after the last has expired', async () => {
     const h = await makeHierarchy();

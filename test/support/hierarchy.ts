@@ -1,6 +1,7 @@
 /** A hierarchy in memory that lives by a clock that tests turn. */
 import type { Log } from '../../src/base/log.ts';
 import type { IssuerPolicy } from '../../src/domain/issuance/issuer.ts';
+import { clockGuard } from '../../src/domain/issuance/clock-guard.ts';
 import { prepareRoot, rootName, signCaCertificate } from '../../src/domain/issuance/hierarchy.ts';
 import { newSerial } from '../../src/domain/issuance/serial.ts';
 import type { SigningKey, SigningKeys } from '../../src/keys/signing-keys.ts';
@@ -96,6 +97,7 @@ export async function makeHierarchy(
     authorities: store.authorities,
     inventory: store.inventory,
     guard: () => undefined,
+    guardClock: clockGuard(clock, () => store.latestAuditTime()),
     changed: () => Promise.resolve(void changes++),
   };
   const hierarchy = new Hierarchy(wired);

@@ -104,11 +104,18 @@ export class RootFolder {
     };
   }
 
+  /** `undefined` where it does not lie there. */
+  async open(name: string): Promise<OfflineRoot | undefined> {
+    const path = join(this.#folder, `${name}${KEY}`);
+    return existsSync(path) ? openOfflineRoot(path, this.#passphraseFile) : undefined;
+  }
+
   /** The root of that name as it lies there, made where it does not: what was cut off is taken up again. */
   async ensure(wanted: NewRoot): Promise<OfflineRoot> {
     const name = rootName(wanted.line, wanted.number);
+    const there = await this.open(name);
+    if (there !== undefined) return there;
     const path = join(this.#folder, `${name}${KEY}`);
-    if (existsSync(path)) return openOfflineRoot(path, this.#passphraseFile);
     const pair = await generateKeyPair(ALGORITHM);
     const key = signingKeyOf(`root-${name}`, pair);
     const { line, number, trustDomain, statusUrl, now } = wanted;

@@ -69,6 +69,27 @@ describe('init --root-key-out', () => {
     expect(roots['offline']).toBe(true);
   });
 
+  test('again, where an issuer came later, takes the key that is at hand; without it asks for a signature', async () => {
+    const data = at('grown');
+    const silent = { debug() {}, info() {}, warn() {}, error() {} };
+    const issuers = (more: string): string => `issuers:
+  workload: { root: workload, profiles: [workload], authenticates: true }
+  servers: { root: internal, profiles: [server] }
+  clients: { root: internal, profiles: [client], authenticates: true }
+${more}`;
+    const away = { folder: at('grown-vault'), passphraseFile: passphrase };
+    const init = async (more: string, roots?: typeof away) => {
+      writeFileSync(at('grown.yaml'), issuers(more));
+      const flags = { data, config: at('grown.yaml') };
+      return initializeAuthority(await loadConfiguration({ flags, env: {}, cwd: folder }), silent, roots);
+    };
+    expect((await init('', away)).made).toContain('root internal (offline)');
+    const web = '  web: { root: internal, profiles: [server] }\n';
+    expect((await init(web, away)).made).toEqual(['issuer web']);
+    const mail = `${web}  mail: { root: internal, profiles: [server] }\n`;
+    expect((await init(mail)).made).toEqual(['request for issuer mail: its root is offline']);
+  });
+
   test('writes into the signing log what the keys were used for', () => {
     const { entries } = new RootLog(inVault('internal.root.log'));
     expect(entries.map((entry) => (entry.kind === 'certificate' ? entry.subject : entry.kind))).toEqual([

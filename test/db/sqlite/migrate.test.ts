@@ -4,7 +4,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { migrate } from '../../../src/db/sqlite/migrate.ts';
 import { type Migration, MIGRATIONS } from '../../../src/db/sqlite/migrations/index.ts';
 import { refusalOf } from '../../support/errors.ts';
-import { SILENT, temporaryFile } from './test-store.ts';
+import { openTestStore, SILENT, temporaryFile } from './test-store.ts';
 
 const NEXT = MIGRATIONS.length + 1;
 
@@ -52,6 +52,24 @@ describe('migrations', () => {
     migrate(database, { log: SILENT, beforeMigration: (from) => copies.push(from) });
     expect(version(database)).toBe(MIGRATIONS.length);
     expect(copies).toEqual([]);
+  });
+
+  test('make the roots of before the first of their lines, current as they were', async () => {
+    const file = temporaryFile();
+    const database = open(file);
+    migrate(database, { log: SILENT, migrations: MIGRATIONS.slice(0, 2) });
+    database.exec(`INSERT INTO roots VALUES ('internal', 'root-internal', x'01');
+      INSERT INTO generations VALUES ('servers-1', 'servers', 'internal', 1, 'servers-1', x'02', 4, 1000, NULL, NULL)`);
+    const { authorities } = openTestStore({ file });
+    expect(authorities.roots()).toEqual([
+      {
+        ...{ name: 'internal', line: 'internal', number: 1, keyId: 'root-internal' },
+        ...{ certificate: Buffer.from([1]), preparedAt: 0, activatedAt: 0, retiredAt: null },
+      },
+    ]);
+    expect(authorities.generations()).toEqual([
+      expect.objectContaining({ id: 'servers-1', preparedAt: 0, activatedAt: 1000 }),
+    ]);
   });
 
   test('run in order, each once, and keep what is there', () => {
