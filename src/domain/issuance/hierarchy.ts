@@ -148,7 +148,15 @@ export function prepareRoot(
       ...trustDomainName(line, trustDomain),
     ],
   });
-  return PreparedCaCertificate.of(tbs, publicKey, publicKey, undefined, trustDomain);
+  const itself: LintIssuer = {
+    subject: name,
+    subjectKeyIdentifier: id,
+    notBefore,
+    notAfter: notBefore + ROOT_LIFE - SECOND,
+    spki: publicKey.spki,
+    signatureAlgorithm: signatureAlgorithmFor(publicKey.type).identifier,
+  };
+  return PreparedCaCertificate.of(tbs, publicKey, publicKey, itself, trustDomain);
 }
 
 /** Roots are told apart from generations, whose names end with a dash and a number, in every URL. */

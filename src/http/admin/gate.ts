@@ -9,7 +9,9 @@ import { authenticateToken } from '../../domain/identity/token-login.ts';
 import { parseTokenString } from '../../domain/identity/token-string.ts';
 import { sha256 } from '../../x509/bytes.ts';
 import { peerOf, presentedCertificate } from '../peer.ts';
+import { draft } from './draft.ts';
 import type { AdminPorts } from './ports.ts';
+import { recordingRefusal } from './recording-refusal.ts';
 
 /**
  * Throws `unauthenticated`, `credential_rejected`, `login_provider_unavailable` or `not_granted`. A login is recorded
@@ -36,24 +38,10 @@ export async function admit(
     if (logins.size < 10) logins.add(id);
   }
   if (rule === 'authenticated') return principal;
-  try {
-    authorizeEverywhere(
-      ports.grants.all(),
-      principal,
-      rule === 'read-everything' ? 'read' : 'admin',
-      ports.trustDomain,
-    );
-  } catch (error) {
-    if (error instanceof ChanceryError)
-      await ports.record([
-        draft(ports, 'request.refused', 'refused', principal, door, {
-          operation,
-          code: error.code,
-          reason: error.message,
-        }),
-      ]);
-    throw error;
-  }
+  const verb = rule === 'read-everything' ? 'read' : 'admin';
+  await recordingRefusal(ports, { principal, door, operation }, () =>
+    authorizeEverywhere(ports.grants.all(), principal, verb, ports.trustDomain),
+  );
   return principal;
 }
 
@@ -107,29 +95,3 @@ function authenticateBearer(ports: AdminPorts, header: string): Principal | Prom
 
 /** RFC 6750 2.1; the longest that is looked at is a JWT. */
 const BEARER = /^Bearer ([A-Za-z0-9._~+/=-]{1,16384})$/i;
-
-export const draft = (
-  ports: Pick<AdminPorts, 'clock'>,
-  event:
-    | 'login'
-    | 'request.refused'
-    | 'grant.created'
-    | 'grant.deleted'
-    | 'private-key.released'
-    | 'audit.exported'
-    | 'token.created'
-    | 'token.revoked',
-  outcome: 'allowed' | 'refused',
-  principal: Principal,
-  door: Door,
-  details: Readonly<Record<string, string | number | null | readonly string[]>>,
-) => ({
-  time: ports.clock.now(),
-  event,
-  outcome,
-  principal: principalId(principal),
-  door: door.name,
-  requestId: door.requestId,
-  ...(door.address === undefined ? {} : { address: door.address }),
-  details,
-});

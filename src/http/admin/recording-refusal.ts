@@ -1,7 +1,7 @@
 /** Runs a decision; a refusal is on record before it is answered. */
 import { ChanceryError } from '../../base/errors.ts';
 import type { Exchange } from './exchange.ts';
-import { draft } from './gate.ts';
+import { draft } from './draft.ts';
 import type { AdminPorts } from './ports.ts';
 
 export async function recordingRefusal<T>(

@@ -4,7 +4,7 @@ import { ChanceryError } from '../../../base/errors.ts';
 import { formatInstant } from '../../../base/clock.ts';
 import type { AuditEntry } from '../../../domain/audit/entry.ts';
 import type { Exchange, Reply } from '../exchange.ts';
-import { draft } from '../gate.ts';
+import { draft } from '../draft.ts';
 import type { AdminPorts } from '../ports.ts';
 
 export const auditOperations = (ports: AdminPorts) => {

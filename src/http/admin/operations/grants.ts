@@ -11,7 +11,7 @@ import { decideLifetime } from '../../../domain/issuance/lifetime.ts';
 import { checkNames } from '../../../domain/issuance/profile.ts';
 import { findIssuer, findProfile } from '../../../domain/issuance/selection.ts';
 import type { Exchange, Reply } from '../exchange.ts';
-import { draft } from '../gate.ts';
+import { draft } from '../draft.ts';
 import type { AdminPorts } from '../ports.ts';
 import { recordingRefusal } from '../recording-refusal.ts';
 import { parseTtl } from './issuing.ts';

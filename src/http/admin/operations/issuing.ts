@@ -9,7 +9,7 @@ import type { StoredCertificate } from '../../../domain/issuance/ports.ts';
 import { decodePemOne, encodePem } from '../../../x509/pem.ts';
 import { exportPkcs8, generateKeyPair, type KeyPair } from '../../../x509/key-pair.ts';
 import type { Exchange, Reply } from '../exchange.ts';
-import { draft } from '../gate.ts';
+import { draft } from '../draft.ts';
 import type { AdminPorts } from '../ports.ts';
 import { renderIssued } from './render.ts';
 

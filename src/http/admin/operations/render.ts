@@ -8,6 +8,7 @@ import {
   certificateState,
   type StoredCertificate,
 } from '../../../domain/issuance/ports.ts';
+import { CRL_REASONS } from '../../../x509/crl.ts';
 import { encodePem } from '../../../x509/pem.ts';
 import type { AuthorityView } from '../ports.ts';
 
@@ -52,21 +53,6 @@ export const renderIssued = (
   rule: record.rule,
 });
 
-/** RFC 5280 5.3.1 */
-const REASONS = [
-  'unspecified',
-  'keyCompromise',
-  'cACompromise',
-  'affiliationChanged',
-  'superseded',
-  'cessationOfOperation',
-  'certificateHold',
-  'unused',
-  'removeFromCRL',
-  'privilegeWithdrawn',
-  'aACompromise',
-] as const;
-
 export const renderSummary = (stored: StoredCertificate, now: Instant): CertificateSummary => ({
   serial: stored.serial,
   fingerprint: stored.fingerprint,
@@ -84,7 +70,7 @@ export const renderSummary = (stored: StoredCertificate, now: Instant): Certific
   ...(stored.revokedAt === null ? {} : { revokedAt: formatInstant(stored.revokedAt) }),
   ...(stored.revocationReason === null
     ? {}
-    : { revocationReason: REASONS[stored.revocationReason] ?? 'unspecified' }),
+    : { revocationReason: CRL_REASONS[stored.revocationReason] ?? 'unspecified' }),
   ...(stored.renews === null ? {} : { renews: stored.renews }),
 });
 

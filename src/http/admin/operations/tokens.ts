@@ -12,7 +12,7 @@ import { checkNames } from '../../../domain/issuance/profile.ts';
 import { findIssuer, findProfile } from '../../../domain/issuance/selection.ts';
 import { sha256, toHex } from '../../../x509/bytes.ts';
 import type { Exchange, Reply } from '../exchange.ts';
-import { draft } from '../gate.ts';
+import { draft } from '../draft.ts';
 import type { AdminPorts } from '../ports.ts';
 import { recordingRefusal } from '../recording-refusal.ts';
 import { parseTtl } from './issuing.ts';
