@@ -62,7 +62,9 @@ export type PreparedResource = z.infer<typeof PreparedResource>;
 
 export const ImportRequest = z
   .strictObject({ certificate: Pem })
-  .describe('A certificate that an offline root signed for a request of ours');
+  .describe(
+    'A certificate that was signed elsewhere: by an offline root for a request of ours, or that root itself',
+  );
 export type ImportRequest = z.infer<typeof ImportRequest>;
 
 export const IssuerImport = z

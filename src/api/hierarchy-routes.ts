@@ -71,6 +71,16 @@ export const HIERARCHY_ROUTES = {
     status: 200,
     response: RootResource,
   },
+  importRoot: {
+    method: 'post',
+    path: '/api/v1/roots/{name}/import',
+    rule: 'admin-everything',
+    summary: 'Import the successor of an offline root: in every bundle, signing nothing yet',
+    params: byName,
+    body: ImportRequest,
+    status: 201,
+    response: RootResource,
+  },
   activateRoot: {
     method: 'post',
     path: '/api/v1/roots/{name}/activate',

@@ -4,6 +4,7 @@ import type { RootList, RootResource } from '../api/authority.ts';
 import {
   asking,
   collect,
+  count,
   countOrZero,
   noun,
   type Asking,
@@ -63,6 +64,15 @@ function addRotation(ca: Command, wiring: Wiring): void {
   ).action(run(wiring, async () => (await import('./ca/rotate.ts')).importCertificate));
   asking(
     ca
+      .command('import-root')
+      .description(
+        'Import the successor of an offline root: in every bundle from now on, signing nothing yet.',
+      )
+      .argument('<name>', 'as ca make-root printed it, e.g. internal-r2')
+      .argument('<file>', 'its certificate, PEM or DER'),
+  ).action(run(wiring, async () => (await import('./ca/rotate.ts')).importRoot));
+  asking(
+    ca
       .command('import-crl')
       .description('Publish the CRL of an offline root.')
       .argument('<file>', 'PEM or DER'),
@@ -108,6 +118,12 @@ function addOffline(ca: Command, wiring: Wiring): void {
       .option('--revoke <serial:reason>', 'revoke a certificate of the root (repeat it for more)', collect)
       .option('--number <number>', 'the number of the CRL', 'auto'),
   ).action(run(wiring, async () => (await import('./ca/offline.ts')).signCrl));
+  keeping(
+    ca
+      .command('make-root')
+      .description('Make the successor of a root beside it, sealed under the same passphrase. Offline.')
+      .option('--number <n>', 'its number; left out: the next one', count),
+  ).action(run(wiring, async () => (await import('./ca/offline.ts')).makeRoot));
 }
 
 interface BootstrapOptions {

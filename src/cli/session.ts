@@ -84,6 +84,12 @@ export interface RootPrograms {
     readonly life: Duration;
     readonly statusUrl?: string | undefined;
   }) => Promise<{ readonly root: string; readonly certificate: Bytes }>;
+  readonly makeRoot: (wanted: {
+    readonly rootKey: string;
+    readonly passphraseFile: string;
+    readonly now: Instant;
+    readonly number?: number | undefined;
+  }) => Promise<{ readonly name: string; readonly certificate: Bytes; readonly path: string }>;
   readonly signRootCrl: (wanted: {
     readonly rootKey: string;
     readonly passphraseFile: string;

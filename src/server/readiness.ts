@@ -14,7 +14,8 @@ export function readiness(phase: Phase, { store, trail, authority }: OpenedData)
   } catch {
     reasons.push('a required audit sink does not accept entries');
   }
-  if (authority.allGenerations().some((generation) => generation.stopped !== null))
+  // one that was superseded since issues nothing anyway
+  if (authority.policies().some(({ name }) => typeof authority.slots(name).current?.stopped === 'string'))
     reasons.push('an issuer is stopped');
   return { ready: reasons.length === 0, reasons };
 }

@@ -2,6 +2,7 @@
 import { ChanceryError } from '../base/errors.ts';
 import { formatInstant } from '../base/clock.ts';
 import type { AuditDraft } from '../domain/audit/entry.ts';
+import { judgeForeignRoot } from '../domain/issuance/foreign-ca.ts';
 import { refuseActivation, refuseRootRetirement } from '../domain/issuance/generations.ts';
 import { prepareRoot, rootName, signCaCertificate } from '../domain/issuance/hierarchy.ts';
 import type { Root } from '../domain/issuance/issuer.ts';
@@ -48,12 +49,7 @@ export class Roots {
       guardClock();
       const { current, next } = authority.rootSlots(line);
       if (current === undefined) missing('root', line);
-      if (next !== undefined)
-        throw new ChanceryError('already_exists', {
-          message: `${next.name} is prepared already`,
-          rule: 'a line of roots has one that is next',
-          fix: `Activate it when everybody has it: \`chancery ca activate ${next.name}\`.`,
-        });
+      if (next !== undefined) throw rootPreparedAlready(next.name);
       if (current.keyId === null) throw offline(current, 'its successor is made beside it');
       const number = 1 + Math.max(...authority.rootsOf(line).map((root) => root.number));
       const name = rootName(line, number);
@@ -69,6 +65,28 @@ export class Roots {
       ]);
       await this.#changed();
       await this.#sign(this.#root(name), actor);
+      return this.#root(name);
+    });
+  }
+
+  /** The next root of a line, made where the key of the current one is: in every bundle from now on. */
+  import(name: string, certificate: Bytes, actor: Actor): Promise<Root> {
+    const { hierarchy, authority, authorities, clock, trustDomain } = this.#options;
+    return hierarchy.exclusively(async () => {
+      const number = Number(/-r([1-9]\d{0,3})$/.exec(name)?.[1]);
+      const line = name.replace(/-r\d+$/, '');
+      const all = authority.rootsOf(line);
+      if (all.length === 0) missing('root', line);
+      if (!(number > Math.max(...all.map((root) => root.number)))) throw misnamed(name, line);
+      const { next } = authority.rootSlots(line);
+      if (next !== undefined) throw rootPreparedAlready(next.name);
+      const preparedAt = clock.now();
+      judgeForeignRoot(certificate, trustDomain, preparedAt);
+      const facts = { name, line, number, keyId: null, certificate, preparedAt };
+      await authorities.addRoot({ ...facts, activatedAt: null, retiredAt: null }, [
+        hierarchy.draft(actor, 'root.imported', caDetails(name, certificate)),
+      ]);
+      await this.#changed();
       return this.#root(name);
     });
   }
@@ -177,7 +195,21 @@ const offline = ({ name }: Root, what: string): ChanceryError =>
   new ChanceryError('root_offline', {
     message: `the key of ${name} is not here: ${what}`,
     rule: 'the key of an offline root is never in the data folder',
-    fix: 'Work on the machine that has the key.',
+    fix: 'There: chancery ca make-root; then here: chancery ca import-root.',
+  });
+
+const rootPreparedAlready = (name: string): ChanceryError =>
+  new ChanceryError('already_exists', {
+    message: `${name} is prepared already`,
+    rule: 'a line of roots has one that is next',
+    fix: `Activate it when everybody has it: \`chancery ca activate ${name}\`.`,
+  });
+
+const misnamed = (name: string, line: string): ChanceryError =>
+  new ChanceryError('invalid_request', {
+    message: `${name} is no name for the next root of ${line}`,
+    rule: `the roots of a line are ${line}, ${line}-r2, ${line}-r3, …, with rising numbers`,
+    fix: 'Make it again with a higher number: chancery ca make-root --number N.',
   });
 
 const crlDetails = ({ root, number, nextUpdate }: StoredCrl) => ({

@@ -125,6 +125,41 @@ function lifeOf(text: string): number {
   });
 }
 
+export interface MakeRootOptions extends Omit<RootKeyOptions, 'out'> {
+  readonly number?: number;
+}
+
+export async function makeRoot(session: Session, options: MakeRootOptions): Promise<void> {
+  const { terminal } = session;
+  const programs = await session.rootPrograms();
+  const made = await programs.makeRoot({
+    rootKey: options.rootKey,
+    passphraseFile: options.passphraseFile,
+    now: terminal.now(),
+    number: options.number,
+  });
+  const certificate = readCertificate(made.certificate);
+  const resource = {
+    name: made.name,
+    subject: formatName(certificate.subject),
+    fingerprint: certificateFingerprint(made.certificate),
+    notAfter: formatInstant(certificate.notAfter),
+    certificate: made.path,
+  };
+  await printSheet(terminal, options.output, {
+    resource,
+    name: made.name,
+    heading: `made ${made.name}`,
+    fields: [
+      ['subject', resource.subject],
+      ['fingerprint', resource.fingerprint],
+      ['valid until', resource.notAfter],
+      ['certificate', made.path],
+      ['next', `chancery ca import-root ${made.name} ${made.path}, at the server; then its CRL`],
+    ],
+  });
+}
+
 export interface SignCrlOptions extends RootKeyOptions {
   readonly revoke?: string[];
   readonly number: string;

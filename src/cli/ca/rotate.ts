@@ -15,18 +15,26 @@ export const rootStep =
     const root = await withClient(session, options, (client) =>
       client.post<RootResource>(`/roots/${encodeURIComponent(name)}/${step}`, undefined),
     );
-    await printSheet(session.terminal, options.output, {
-      resource: root,
-      name: root.name,
-      heading: `${root.name} is ${root.state}`,
-      fields: [
-        ['subject', root.subject],
-        ['fingerprint', root.fingerprint],
-        ['expires', timeWithDistance(root.notAfter, session.terminal.now())],
-        ['next', NEXT[step](root.name)],
-      ],
-    });
+    await printRoot(session, options, root, NEXT[step](root.name));
   };
+
+const printRoot = (
+  { terminal }: Session,
+  { output }: Asking,
+  root: RootResource,
+  next: string,
+): Promise<void> =>
+  printSheet(terminal, output, {
+    resource: root,
+    name: root.name,
+    heading: `${root.name} is ${root.state}`,
+    fields: [
+      ['subject', root.subject],
+      ['fingerprint', root.fingerprint],
+      ['expires', timeWithDistance(root.notAfter, terminal.now())],
+      ['next', next],
+    ],
+  });
 
 const NEXT = {
   prepare: (name: string) =>
@@ -43,6 +51,21 @@ export async function importCertificate(session: Session, options: Asking, path:
     client.post<GenerationResource>('/generations', { certificate }),
   );
   await printGeneration(session, options, generation);
+}
+
+export async function importRoot(
+  session: Session,
+  options: Asking,
+  name: string,
+  path: string,
+): Promise<void> {
+  const [der] = await readInputs(path, 'certificate');
+  const root = await withClient(session, options, (client) =>
+    client.post<RootResource>(`/roots/${encodeURIComponent(name)}/import`, {
+      certificate: encodePem('CERTIFICATE', der ?? new Uint8Array(0)),
+    }),
+  );
+  await printRoot(session, options, root, NEXT.prepare(root.name));
 }
 
 export async function importCrl(session: Session, options: Asking, path: string): Promise<void> {

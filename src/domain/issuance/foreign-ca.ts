@@ -82,6 +82,19 @@ export function judgeImportedIssuer(issuer: ImportedIssuer): Bytes {
   return above.certificate.raw;
 }
 
+/** Judges the successor of a root that was made beside it. Throws `malformed_certificate`, `chain_rejected`, `lint_failed`. */
+export function judgeForeignRoot(der: Bytes, trustDomain: TrustDomain, now: Instant): void {
+  const root = readRoot(der);
+  const { notBefore, notAfter } = root.certificate;
+  if (now < notBefore || now > notAfter)
+    throw rejected(
+      `the root is valid from ${formatInstant(notBefore)} to ${formatInstant(notAfter)}`,
+      'a root is valid when it comes into the bundles',
+      'Look at the clocks of both machines.',
+    );
+  refuseFaulty(root.certificate, lintRoot(root), trustDomain);
+}
+
 /** A root as others make them: a CA that signed itself. */
 function readRoot(der: Bytes): SigningRoot {
   const certificate = readCertificate(der);

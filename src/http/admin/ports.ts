@@ -59,6 +59,8 @@ export interface GenerationActions {
 /** Changes of roots, likewise. */
 export interface RootActions {
   prepare(line: string, actor: Actor): Promise<Root>;
+  /** Throws `chain_rejected` and `lint_failed`, too. */
+  import(name: string, certificate: Bytes, actor: Actor): Promise<Root>;
   activate(name: string, actor: Actor): Promise<Root>;
   retire(name: string, actor: Actor): Promise<Root>;
   importCrl(der: Bytes, actor: Actor): Promise<StoredCrl>;

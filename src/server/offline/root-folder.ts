@@ -104,6 +104,16 @@ export class RootFolder {
     };
   }
 
+  /** The folder of a root that is there already; its successor is sealed under the same passphrase. */
+  static beside(path: string, passphraseFile: string, random: Random): RootFolder {
+    return new RootFolder(dirname(resolve(path)), passphraseFile, random);
+  }
+
+  /** Where the sealed key or the certificate of a root lies. */
+  pathOf(name: string, what: 'json' | 'pem'): string {
+    return join(this.#folder, `${name}.root.${what}`);
+  }
+
   /** `undefined` where it does not lie there. */
   async open(name: string): Promise<OfflineRoot | undefined> {
     const path = join(this.#folder, `${name}${KEY}`);

@@ -16,7 +16,7 @@ import { EMPTY_NAME, formatName } from '../../x509/name.ts';
 import { OID } from '../../x509/oids.ts';
 import { caSigner, crlSigner } from '../signers.ts';
 import { systemRandom } from '../world.ts';
-import { certificateEntry, type OfflineRoot, openOfflineRoot } from './root-folder.ts';
+import { certificateEntry, type OfflineRoot, openOfflineRoot, RootFolder } from './root-folder.ts';
 
 export interface RootKey {
   readonly rootKey: string;
@@ -86,6 +86,32 @@ function refuseName({ subject }: CertificationRequest, root: Bytes): void {
     rule: 'every CA has a name of its own (RFC 5280 4.1.2.6)',
     fix: 'Sign what `chancery issuer prepare` printed.',
   });
+}
+
+export interface MakeRoot extends RootKey {
+  /** Left out: the one after the root's own. */
+  readonly number?: number | undefined;
+}
+
+export interface MadeRoot {
+  readonly name: string;
+  readonly certificate: Bytes;
+  /** Where the certificate lies. */
+  readonly path: string;
+}
+
+/** Makes the successor of a root beside it, sealed under the same passphrase. One that lies there already is told again. */
+export async function makeRoot({ rootKey, passphraseFile, now, number }: MakeRoot): Promise<MadeRoot> {
+  const before = await openOfflineRoot(rootKey, passphraseFile);
+  const folder = RootFolder.beside(rootKey, passphraseFile, systemRandom());
+  const made = await folder.ensure({
+    line: before.line,
+    number: number ?? before.number + 1,
+    trustDomain: parseTrustDomain(before.trustDomain),
+    statusUrl: before.statusUrl,
+    now,
+  });
+  return { name: made.name, certificate: made.certificate, path: folder.pathOf(made.name, 'pem') };
 }
 
 export interface Revocation {

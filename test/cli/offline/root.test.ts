@@ -219,6 +219,37 @@ describe('an issuer below an offline root', () => {
   );
 });
 
+describe('the successor of an offline root', () => {
+  test('is made beside it, imported, activated, and signs what comes then', async () => {
+    const made = await chancery(['ca', 'make-root', ...key, '-o', 'json']);
+    expect(made).toMatchObject({ exit: 0, stderr: '' });
+    const { name, certificate } = JSON.parse(made.stdout) as { name: string; certificate: string };
+    expect([name, certificate]).toEqual(['internal-r2', inVault('internal-r2.root.pem')]);
+    expect((await here('ca', 'prepare', 'internal')).stderr).toContain('ca make-root');
+    for (const wrong of ['internal', 'internal-r1', 'other-r2', 'internal-rx'])
+      expect((await here('ca', 'import-root', wrong, certificate)).exit).toBeGreaterThan(0);
+    expect((await here('ca', 'import-root', name, at('servers-2.crt'))).stderr).toContain(
+      'did not sign itself',
+    );
+    expect(await here('ca', 'import-root', name, certificate)).toMatchObject({ exit: 0 });
+    expect(readFileSync(join(server.data, 'roots.pem'), 'utf8')).toContain(readFileSync(certificate, 'utf8'));
+    expect((await here('ca', 'list')).stdout).toMatch(/internal-r2 .* next, offline/);
+    const second = ['--root-key', inVault('internal-r2.root.json'), '--passphrase-file', passphrase];
+    const signed = await chancery(['ca', 'sign-crl', ...second, '--out', at('r2.crl')]);
+    expect(signed).toMatchObject({ exit: 0 });
+    expect(await here('ca', 'import-crl', at('r2.crl'))).toMatchObject({ exit: 0 });
+    expect(await here('ca', 'activate', name)).toMatchObject({ exit: 0 });
+
+    // what waited for the old root may be answered by the new one
+    const out = at('clients-by-r2.crt');
+    const line = ['ca', 'sign-csr', await requestOf('clients'), ...second, '--out', out];
+    expect(await chancery(line)).toMatchObject({ exit: 0 });
+    const imported = await here('ca', 'import', out, '-o', 'json');
+    expect(JSON.parse(imported.stdout)).toMatchObject({ id: 'clients-2', root: 'internal-r2' });
+    expect((await here('ca', 'retire', 'internal')).exit).toBe(3);
+  });
+});
+
 describe('the CRL of an offline root', () => {
   const serial = (): string => new X509Certificate(readFileSync(at('servers-2.crt'))).serialNumber;
   const sign = (...flags: string[]) =>

@@ -64,6 +64,12 @@ export const hierarchyOperations = (ports: AdminPorts) => {
       generationReply(await act(exchange, (actor) => generations.retire(exchange.params.id, actor))),
     prepareRoot: async (exchange: ByName): Promise<Reply> =>
       rootReply(await act(exchange, (actor) => roots.prepare(exchange.params.name, actor))),
+    importRoot: async (exchange: Exchange<ImportRequest, unknown, { name: string }>): Promise<Reply> => {
+      const certificate = decodePemOne(exchange.body.certificate, 'CERTIFICATE');
+      return rootReply(
+        await act(exchange, (actor) => roots.import(exchange.params.name, certificate, actor)),
+      );
+    },
     activateRoot: async (exchange: ByName): Promise<Reply> =>
       rootReply(await act(exchange, (actor) => roots.activate(exchange.params.name, actor))),
     retireRoot: async (exchange: ByName): Promise<Reply> =>
