@@ -132,7 +132,12 @@ function addOffline(cert: Command, wiring: Wiring): void {
       .option('--dns <name>', 'it has to be valid for this DNS name')
       .option('--ip <address>', 'it has to be valid for this IP address')
       .option('--uri <id>', 'it has to be valid for this SPIFFE ID')
-      .addOption(new Option('--purpose <purpose>', 'what it is used for').choices(['server', 'client']))
+      .addOption(
+        new Option(
+          '--purpose <purpose>',
+          'what it is used for; left out: server, where --dns or --ip is given',
+        ).choices(['server', 'client']),
+      )
       .option('--crl <file>', 'CRL (repeat it for more)', collect),
   ).action(run(wiring, async () => (await import('./offline/verify.ts')).verify));
 

@@ -43,7 +43,7 @@ export async function verify(
 /** A file with several certificates is a leaf with its intermediates. `-` reads the leaf from stdin. */
 export async function verifyCertificate(clock: Clock, leaf: string, options: VerifyOptions): Promise<Report> {
   const name = expectedName(options);
-  const purpose = readPurpose(options.purpose);
+  const purpose = readPurpose(options.purpose) ?? impliedPurpose(name);
   const at = readTime(options.at) ?? clock.now();
   const [own, ...beside] = await readInputs(leaf, 'certificate');
   if (own === undefined) throw unreadable(leaf, 'it holds no certificate');
@@ -95,6 +95,10 @@ function expectedName({ dns, ip, uri }: VerifyOptions): ExpectedName | undefined
     );
   return name;
 }
+
+/** Who asks for a host asks whether it may be a TLS server's certificate; the strict answer is the safe one. */
+const impliedPurpose = (name: ExpectedName | undefined): Purpose | undefined =>
+  name?.kind === 'dns' || name?.kind === 'ip' ? 'server' : undefined;
 
 function readPurpose(text: string | undefined): Purpose | undefined {
   if (text === undefined || text === 'server' || text === 'client') return text;

@@ -58,6 +58,15 @@ describe('a chain that holds', () => {
     expect(outcome.stdout).not.toContain('PRIVATE');
   });
 
+  test('is asked as a server’s where a host is named, and as nothing more where none is', async () => {
+    const files = await makeFiles();
+    const bundle = files.certificates('bundle.pem', files.leaf, files.issuer);
+    const roots = files.certificates('roots.pem', files.root);
+    const host = await verify(bundle, '--roots', roots, '--dns', 'api.example.test');
+    expect(host.json).toMatchObject({ valid: true, purpose: 'server' });
+    expect((await verify(bundle, '--roots', roots)).json['purpose']).toBeUndefined();
+  });
+
   test('reads calmly', async () => {
     const files = await makeFiles();
     const bundle = files.certificates('bundle.pem', files.leaf, files.issuer);
