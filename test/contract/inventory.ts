@@ -7,7 +7,7 @@ import type { StoreBackend, TestStore } from './store-backend.ts';
 
 /**
  * 1 to 9, oldest first; every third is a workload's, 4 has expired, 5 and 6 are revoked (6 has expired as well),
- * 7 and 8 share a name, 9 expires soon.
+ * 7 and 8 share a name, 7 to 9 an owner and a label, 9 expires soon.
  */
 async function stocked(open: () => TestStore): Promise<TestStore> {
   const store = open();
@@ -20,6 +20,10 @@ async function stocked(open: () => TestStore): Promise<TestStore> {
         profile: 'workload',
         names: [{ kind: 'uri', value: `spiffe://example.test/app-${n}` }],
         principal: 'spiffe://example.test/app',
+      }),
+      ...(n > 6 && {
+        owner: 'team-a',
+        labels: { env: n === 8 ? 'staging' : 'production', 'app/tier': 'web:1' },
       }),
       ...((n === 7 || n === 8) && { names: [dns('a.example.test'), dns('shared.example.test')] }),
       notAfter: n === 4 || n === 6 ? NOON - DAY : n === 9 ? NOON + HOUR : NOON + 7 * DAY + n,
@@ -48,6 +52,21 @@ const SEARCHES: readonly [query: CertificateQuery, found: readonly number[]][] =
   [{ fingerprint: certificateRecord(2).fingerprint }, [2]],
   [{ fingerprint: certificateRecord(2).keyFingerprint }, []],
   [{ fingerprint: 'x' }, []],
+  [{ keyFingerprint: certificateRecord(2).keyFingerprint }, [2]],
+  [{ keyFingerprint: certificateRecord(2).fingerprint }, []],
+  [{ keyFingerprint: 'x' }, []],
+  [{ owner: 'team-a' }, [9, 8, 7]],
+  [{ owner: 'team' }, []],
+  [{ owner: '' }, []],
+  [{ owner: 'team-a', issuer: 'workload' }, [9]],
+  [{ label: { key: 'env', value: 'production' } }, [9, 7]],
+  [{ label: { key: 'app/tier', value: 'web:1' } }, [9, 8, 7]],
+  [{ label: { key: 'env', value: '' } }, []],
+  [{ label: { key: 'constructor', value: 'Object' } }, []],
+  [{ label: { key: 'env', value: 'production' }, profile: 'server', state: 'valid' }, [7]],
+  [{ label: { key: 'env', value: 'staging' }, name: 'shared.example.test' }, [8]],
+  [{ label: { key: 'env', value: 'staging' }, serial: serialOf(7) }, []],
+  [{ label: { key: 'env', value: 'production' }, owner: 'team-a', serial: serialOf(7) }, [7]],
   [{ issuer: 'workload' }, [9, 6, 3]],
   [{ profile: 'server' }, [8, 7, 5, 4, 2, 1]],
   [{ principal: 'spiffe://example.test/app' }, [9, 6, 3]],

@@ -297,10 +297,12 @@ export class MemoryStore {
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 function matches(query: CertificateQuery, certificate: StoredCertificate, now: Instant): boolean {
-  const { name, state, expiresBefore, ...exact } = query;
+  const { name, label, state, expiresBefore, ...exact } = query;
   return (
     Object.entries(exact).every(([field, value]) => certificate[field as keyof typeof exact] === value) &&
     (name === undefined || certificate.names.some(({ value }) => value === name)) &&
+    (label === undefined ||
+      (Object.hasOwn(certificate.labels, label.key) && certificate.labels[label.key] === label.value)) &&
     (state === undefined || certificateState(certificate, now) === state) &&
     (expiresBefore === undefined || certificate.notAfter < expiresBefore)
   );

@@ -32,6 +32,8 @@ export function certificateRecord(n: number, fields: Partial<CertificateRecord> 
     keyFingerprint: digest(`key ${n}`),
     fingerprint: digest(`certificate ${n}`),
     renews: null,
+    owner: null,
+    labels: {},
     der: Buffer.from(`not really DER ${n}`),
     ...fields,
   };

@@ -1,6 +1,7 @@
 /** A certificate as a row, there and back. */
 import { toHex } from '../../x509/bytes.ts';
 import type { Name } from '../../domain/identity/names.ts';
+import { hasLabels, type Labels, NO_LABELS } from '../../domain/issuance/labels.ts';
 import type { CertificateRecord, StoredCertificate } from '../../domain/issuance/ports.ts';
 import { octets } from './octets.ts';
 
@@ -23,6 +24,8 @@ export interface CertificateRow {
   readonly revocation_reason: number | null;
   readonly names: string;
   readonly der: Buffer;
+  readonly owner: string | null;
+  readonly labels: string | null;
 }
 
 const INSERTED = [
@@ -41,6 +44,8 @@ const INSERTED = [
   'renews',
   'names',
   'der',
+  'owner',
+  'labels',
 ] as const satisfies (keyof CertificateRow)[];
 
 export const INSERT_CERTIFICATE = `INSERT INTO certificates (${INSERTED.join(', ')}) VALUES (${INSERTED.map(() => '?').join(', ')})`;
@@ -62,6 +67,8 @@ export const certificateParameters = (record: CertificateRecord): unknown[] => [
   record.renews === null ? null : octets(record.renews),
   JSON.stringify(record.names.map(({ kind, value }) => [kind, value])),
   record.der,
+  record.owner,
+  hasLabels(record.labels) ? JSON.stringify(record.labels) : null,
 ];
 
 export function readCertificateRow(row: CertificateRow): StoredCertificate {
@@ -82,6 +89,8 @@ export function readCertificateRow(row: CertificateRow): StoredCertificate {
     fingerprint: toHex(row.fingerprint),
     renews: row.renews === null ? null : toHex(row.renews),
     der: row.der,
+    owner: row.owner,
+    labels: row.labels === null ? NO_LABELS : (JSON.parse(row.labels) as Labels),
     revokedAt: row.revoked_at,
     revocationReason: row.revocation_reason,
   };

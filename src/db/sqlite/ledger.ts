@@ -2,6 +2,7 @@
 import type { Statement } from 'better-sqlite3';
 import { ChanceryError, isChanceryError } from '../../base/errors.ts';
 import { tokenSpent } from '../../domain/identity/token.ts';
+import { labelTexts } from '../../domain/issuance/labels.ts';
 import { fromHex } from '../../x509/bytes.ts';
 import type { CertificateRecord, Ledger, Recording, RecordingResult } from '../../domain/issuance/ports.ts';
 import {
@@ -33,6 +34,9 @@ export function openLedger(
   const insertName: Statement = database.prepare(
     'INSERT INTO certificate_names (value, certificate, kind) VALUES (?, ?, ?)',
   );
+  const insertLabel: Statement = database.prepare(
+    'INSERT INTO certificate_labels (label, certificate) VALUES (?, ?)',
+  );
   const bySerial: Statement<[Uint8Array], CertificateRow> = database.prepare(
     'SELECT * FROM certificates WHERE serial = ?',
   );
@@ -46,6 +50,7 @@ export function openLedger(
   const insertCertificate = (certificate: CertificateRecord): void => {
     const id = insert.run(certificateParameters(certificate)).lastInsertRowid;
     for (const { kind, value } of certificate.names) insertName.run(value, id, kind);
+    for (const label of labelTexts(certificate.labels)) insertLabel.run(label, id);
   };
 
   const run = ({ certificate, claim, token, audit: drafts }: Recording): RecordingResult => {

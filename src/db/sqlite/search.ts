@@ -4,6 +4,7 @@
  */
 import type { Instant } from '../../base/clock.ts';
 import { fromHex } from '../../x509/bytes.ts';
+import { formatLabel, type Label } from '../../domain/issuance/labels.ts';
 import type { CertificateQuery } from '../../domain/issuance/ports.ts';
 
 export interface Search {
@@ -29,6 +30,7 @@ export function certificateSearch(
   if (conditions === undefined) return undefined;
   if (query.name !== undefined) return byName(query.name, before, conditions, limit);
   const index = drivingIndex(query);
+  if (index === BY_LABEL) return byLabel(query.label, before, conditions, limit);
   if (index === undefined) return page('certificates c', conditions, limit);
   if (index === BY_TIME) return byTime(conditions, limit);
   return page(`certificates c INDEXED BY ${index}`, conditions, limit);
@@ -51,15 +53,21 @@ export function recentSearch(
 }
 
 function conditionsOf(query: CertificateQuery, now: Instant, before: number): Condition[] | undefined {
-  const { issuer, profile, principal, state, expiresBefore } = query;
+  const { issuer, profile, principal, owner, label, state, expiresBefore } = query;
   const serial = query.serial === undefined ? undefined : fromHex(query.serial);
   const fingerprint = query.fingerprint === undefined ? undefined : fromHex(query.fingerprint);
+  const key = query.keyFingerprint === undefined ? undefined : fromHex(query.keyFingerprint);
+  if (query.keyFingerprint !== undefined && key === undefined) return undefined;
   if (query.serial !== undefined && serial === undefined) return undefined;
   if (query.fingerprint !== undefined && fingerprint === undefined) return undefined;
 
   const conditions: Condition[] = [where('c.id < ?', before)];
   if (serial !== undefined) conditions.push(where('c.serial = ?', serial));
   if (fingerprint !== undefined) conditions.push(where('c.fingerprint = ?', fingerprint));
+  if (key !== undefined) conditions.push(where('c.key_fingerprint = ?', key));
+  if (owner !== undefined) conditions.push(where('c.owner = ?', owner));
+  if (label !== undefined && drivingIndex(query) !== BY_LABEL)
+    conditions.push(where(HAS_LABEL, formatLabel(label)));
   if (principal !== undefined) conditions.push(where('c.principal = ?', principal));
   if (issuer !== undefined) conditions.push(where('c.issuer = ?', issuer));
   if (profile !== undefined) conditions.push(where('c.profile = ?', profile));
@@ -71,11 +79,17 @@ function conditionsOf(query: CertificateQuery, now: Instant, before: number): Co
 }
 
 const BY_TIME = 'certificates_not_after';
+const BY_LABEL = 'certificate_labels';
+const HAS_LABEL = 'EXISTS (SELECT 1 FROM certificate_labels l WHERE l.label = ? AND l.certificate = c.id)';
 
 /** The condition that leaves the fewest certificates. */
 function drivingIndex(query: CertificateQuery): string | undefined {
   if (query.serial !== undefined) return 'certificates_serial';
   if (query.fingerprint !== undefined) return 'certificates_fingerprint';
+  if (query.keyFingerprint !== undefined) return 'certificates_key';
+  if (query.name !== undefined) return 'certificate_names';
+  if (query.label !== undefined) return BY_LABEL;
+  if (query.owner !== undefined) return 'certificates_owner';
   if (query.principal !== undefined) return 'certificates_principal';
   if (query.state === 'revoked') return 'certificates_revoked';
   if (query.issuer !== undefined) return 'certificates_issuer';
@@ -95,6 +109,23 @@ function byName(name: string, before: number, conditions: readonly Condition[], 
   return {
     sql: `SELECT c.* FROM certificate_names n CROSS JOIN certificates c ON c.id = n.certificate
       WHERE ${all.map(({ sql }) => sql).join(' AND ')} GROUP BY n.certificate ORDER BY n.certificate DESC LIMIT ?`,
+    parameters: [...all.flatMap(({ parameters }) => parameters), limit],
+  };
+}
+
+function byLabel(
+  label: Label | undefined,
+  before: number,
+  conditions: readonly Condition[],
+  limit: number,
+): Search {
+  const all = [
+    where('l.label = ? AND l.certificate < ?', label && formatLabel(label), before),
+    ...conditions,
+  ];
+  return {
+    sql: `SELECT c.* FROM certificate_labels l CROSS JOIN certificates c ON c.id = l.certificate
+      WHERE ${all.map(({ sql }) => sql).join(' AND ')} ORDER BY l.certificate DESC LIMIT ?`,
     parameters: [...all.flatMap(({ parameters }) => parameters), limit],
   };
 }

@@ -30,6 +30,8 @@ export interface Decision {
   readonly rule: string;
   /** The deciding grant's. */
   readonly maxTtl?: Duration | undefined;
+  /** Likewise. */
+  readonly owner?: string | undefined;
   /** When refused: the grant with the fewest mismatches, and those. */
   readonly nearest?: { readonly rule: string; readonly lacks: readonly Mismatch[] };
 }
@@ -90,7 +92,8 @@ export function decide(grants: readonly Grant[], ask: Ask, trustDomain: TrustDom
   let nearest: { grant: Grant; lacks: Mismatch[] } | undefined;
   for (const grant of grants) {
     const lacks = mismatches(grant, ask, trustDomain);
-    if (lacks.length === 0) return { allowed: true, rule: grant.name, maxTtl: grant.maxTtl };
+    if (lacks.length === 0)
+      return { allowed: true, rule: grant.name, maxTtl: grant.maxTtl, owner: grant.spec.owner };
     if (grant.source === 'builtin' && lacks.some(({ facet }) => facet === 'principal')) continue; // nobody else's business
     if (nearest === undefined || distance(lacks) < distance(nearest.lacks)) nearest = { grant, lacks };
   }

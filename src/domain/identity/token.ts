@@ -37,13 +37,14 @@ export const MAX_TOKEN_LIFE: Duration = 30 * 24 * 3_600_000;
 export const MAX_TOKEN_USES = 10_000;
 
 /** What a token lets its holder do: ask for its names, nothing else. */
-export const tokenGrant = ({ id, issuer, profile, names, maxTtl }: Token): Grant =>
+export const tokenGrant = ({ id, issuer, profile, names, maxTtl, owner }: Token): Grant =>
   builtinGrant(`token:${id}`, `token:${id}`, {
     verbs: ['issue'],
     issuer,
     profiles: [profile],
     ...toNameLists(names),
     ...(maxTtl === null ? {} : { maxTtl: formatDuration(maxTtl) }),
+    ...(owner === null ? {} : { owner }),
   });
 
 export const tokenSpent = (id: string): ChanceryError =>

@@ -5,6 +5,7 @@ import type { AuditDraft, AuditEvent, Outcome } from '../audit/entry.ts';
 import { formatNameKey, type Name } from '../identity/names.ts';
 import { principalId } from '../identity/principal.ts';
 import type { IssuanceRequest } from './request.ts';
+import { hasLabels } from './labels.ts';
 import type { CertificateRecord } from './ports.ts';
 import type { Proof } from './possession.ts';
 
@@ -48,6 +49,8 @@ export const issuedDetails = (record: CertificateRecord, proof: Proof): Details 
   key: record.keyFingerprint,
   keyMade: 'makeHere' in proof ? 'here' : 'by the caller',
   ...(record.renews === null ? {} : { renews: record.renews }),
+  ...(record.owner === null ? {} : { owner: record.owner }),
+  ...(hasLabels(record.labels) ? { labels: record.labels } : {}),
 });
 
 export const progressDetails = (request: IssuanceRequest, { issuer, names, rule }: Progress): Details => ({

@@ -32,6 +32,7 @@ import {
   refusalDetails,
 } from './issuance-audit.ts';
 import type { Generation } from './issuer.ts';
+import { NO_LABELS } from './labels.ts';
 import { decideLifetime } from './lifetime.ts';
 import type { CertificateRecord } from './ports.ts';
 import { type Proof, provePossession, resolveNames } from './possession.ts';
@@ -100,7 +101,7 @@ async function run(ports: IssuancePorts, request: IssuanceRequest, progress: Pro
 
   // 3 authorize
   checkNames(profile, names, trustDomain);
-  const { rule, ttl } = decideRule(ports, request, profile, issuer.policy.name, names);
+  const { rule, ttl, owner } = decideRule(ports, request, profile, issuer.policy.name, names);
   progress.rule = rule;
   const publicKey = possession.publicKey ?? (await makeKey(ports, profile, request.proof));
 
@@ -148,6 +149,8 @@ async function run(ports: IssuancePorts, request: IssuanceRequest, progress: Pro
     keyFingerprint: toHex(publicKey.fingerprint),
     fingerprint: certificateFingerprint(der),
     renews: renews?.serial ?? null,
+    owner: renews === undefined ? (request.owner ?? owner ?? null) : renews.owner,
+    labels: (renews === undefined ? request.labels : renews.labels) ?? NO_LABELS,
     der,
   };
   const result = await ledger.record({
@@ -181,7 +184,7 @@ function decideRule(
   profile: Profile,
   issuer: string,
   names: readonly Name[],
-): { readonly rule: string; readonly ttl: Duration } {
+): { readonly rule: string; readonly ttl: Duration; readonly owner?: string | undefined } {
   const { trustDomain } = ports;
   const grants = grantsOf(principal, ports.grants());
   const verb = renews === undefined ? 'issue' : 'renew';
@@ -193,7 +196,7 @@ function decideRule(
   }
   const { decision, ttl } = decideLifetime(grants, ask, profile, asked, trustDomain);
   if (!decision.allowed) throw refusal(decision, ask);
-  return { rule: decision.rule, ttl };
+  return { rule: decision.rule, ttl, owner: decision.owner };
 }
 
 /** Throws `profile_violation` or `blocked_key`. */

@@ -3,6 +3,7 @@ import type { Instant } from '../../base/clock.ts';
 import type { Bytes } from '../../x509/bytes.ts';
 import type { AuditDraft } from '../audit/entry.ts';
 import type { Name } from '../identity/names.ts';
+import type { Label, Labels } from './labels.ts';
 import type { Generation, GenerationFacts, IssuerPolicy, PendingGeneration, RootFacts } from './issuer.ts';
 import type { PreparedCertificate } from './prepared.ts';
 
@@ -28,6 +29,9 @@ export interface CertificateRecord {
   readonly fingerprint: string;
   /** Serial of the certificate that this one renews. */
   readonly renews: string | null;
+  /** Who answers for it. */
+  readonly owner: string | null;
+  readonly labels: Labels;
   readonly der: Bytes;
 }
 
@@ -114,9 +118,12 @@ export interface CertificateQuery {
   readonly name?: string;
   readonly serial?: string;
   readonly fingerprint?: string;
+  readonly keyFingerprint?: string;
   readonly issuer?: string;
   readonly profile?: string;
   readonly principal?: string;
+  readonly owner?: string;
+  readonly label?: Label;
   readonly state?: CertificateState;
   readonly expiresBefore?: Instant;
 }

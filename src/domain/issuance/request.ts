@@ -6,6 +6,7 @@ import type { Name } from '../identity/names.ts';
 import type { Door, Principal } from '../identity/principal.ts';
 import type { TrustDomain } from '../identity/spiffe-id.ts';
 import type { Generation, StatusUrls } from './issuer.ts';
+import type { Labels } from './labels.ts';
 import type {
   CertificateRecord,
   IdempotencyClaim,
@@ -27,6 +28,9 @@ export interface IssuanceRequest {
   /** Left out: those of the CSR. */
   readonly names?: readonly Name[] | undefined;
   readonly ttl?: Duration | undefined;
+  /** Left out: the owner of the grant or token that decides. A renewal keeps owner and labels. */
+  readonly owner?: string | undefined;
+  readonly labels?: Labels | undefined;
   /** The certificate that is renewed: same issuer, profile and names. */
   readonly renews?: StoredCertificate | undefined;
   readonly claim?: Omit<IdempotencyClaim, 'principal' | 'claimedAt'> | undefined;

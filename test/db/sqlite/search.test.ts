@@ -4,7 +4,12 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { DAY } from '../../../src/base/clock.ts';
 import { COUNT, FIRST_EXPIRY } from '../../../src/db/sqlite/inventory.ts';
 import { migrate } from '../../../src/db/sqlite/migrate.ts';
-import { FORGET_CERTIFICATE, FORGET_NAME, FORGETTABLE } from '../../../src/db/sqlite/retention.ts';
+import {
+  FORGET_CERTIFICATE,
+  FORGET_LABEL,
+  FORGET_NAME,
+  FORGETTABLE,
+} from '../../../src/db/sqlite/retention.ts';
 import { certificateSearch, recentSearch } from '../../../src/db/sqlite/search.ts';
 import { CERTIFICATE_STATES, type CertificateQuery } from '../../../src/domain/issuance/ports.ts';
 import { MemoryStore } from '../../fakes/memory-store.ts';
@@ -15,6 +20,9 @@ const CONDITIONS: readonly CertificateQuery[] = [
   { name: 'a.example.test' },
   { serial: serialOf(1) },
   { fingerprint: certificateRecord(1).fingerprint },
+  { keyFingerprint: certificateRecord(1).keyFingerprint },
+  { owner: 'team-a' },
+  { label: { key: 'env', value: 'production' } },
   { issuer: 'servers' },
   { profile: 'server' },
   { principal: 'spiffe://example.test/app' },
@@ -63,7 +71,7 @@ describe('the plan of a search', () => {
   test('never walks over all certificates, whatever the conditions', () => {
     const database = schema();
     const queries = combinations(CONDITIONS);
-    expect(queries.length).toBe(512);
+    expect(queries.length).toBe(4096);
     for (const query of queries) {
       const steps = planOf(database, query);
       expect(
@@ -86,6 +94,18 @@ describe('the plan of a search', () => {
       ],
     ],
     [{ serial: serialOf(1) }, ['SEARCH c USING INDEX certificates_serial (serial=? AND rowid<?)']],
+    [
+      { keyFingerprint: certificateRecord(1).keyFingerprint },
+      ['SEARCH c USING INDEX certificates_key (key_fingerprint=? AND rowid<?)'],
+    ],
+    [{ owner: 'x', issuer: 'y' }, ['SEARCH c USING INDEX certificates_owner (owner=? AND rowid<?)']],
+    [
+      { label: { key: 'env', value: 'production' }, issuer: 'servers' },
+      [
+        'SEARCH l USING PRIMARY KEY (label=? AND certificate<?)',
+        'SEARCH c USING INTEGER PRIMARY KEY (rowid=?)',
+      ],
+    ],
     [{ principal: 'x' }, ['SEARCH c USING INDEX certificates_principal (principal=? AND rowid<?)']],
     [
       { issuer: 'servers', state: 'valid' },
@@ -110,7 +130,7 @@ describe('the plan of a search', () => {
     expect(search && plan(schema(), search.sql, search.parameters)).toEqual([
       'SEARCH c USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)',
     ]);
-    for (const condition of CONDITIONS.slice(0, 6))
+    for (const condition of CONDITIONS.slice(0, 9))
       expect(recentSearch({ ...condition, state: 'valid' }, NOON, 3000, 50, 1000)).toBeUndefined();
   });
 
@@ -130,6 +150,11 @@ describe('the plan of a search', () => {
       FORGET_NAME,
       ['a.example.test', 1, 'dns'],
       'SEARCH certificate_names USING PRIMARY KEY (value=? AND certificate=? AND kind=?)',
+    ],
+    [
+      FORGET_LABEL,
+      ['env:production', 1],
+      'SEARCH certificate_labels USING PRIMARY KEY (label=? AND certificate=?)',
     ],
     [FORGET_CERTIFICATE, [1], 'SEARCH certificates USING INTEGER PRIMARY KEY (rowid=?)'],
     [
@@ -151,11 +176,14 @@ describe('the plan of a search', () => {
 const HOSTS = ['a.example.test', 'b.example.test', 'c.example.test'];
 const ISSUERS = ['servers', 'workload'];
 const PRINCIPALS = ['p', 'q'];
+const OWNERS = ['team-a', 'team-b'];
 const TIMES = [NOON - DAY, NOON - 1, NOON, NOON + 1, NOON + DAY];
 
 const stock = fc.array(
   fc.record({
     names: fc.uniqueArray(fc.constantFrom(...HOSTS), { maxLength: 3 }),
+    owner: fc.constantFrom(null, ...OWNERS),
+    labels: fc.dictionary(fc.constantFrom('env', 'tier'), fc.constantFrom(...OWNERS)),
     issuer: fc.constantFrom(...ISSUERS),
     principal: fc.constantFrom(...PRINCIPALS),
     notAfter: fc.constantFrom(...TIMES),
@@ -167,6 +195,8 @@ const stock = fc.array(
 const conditions = fc.record(
   {
     name: fc.constantFrom(...HOSTS),
+    owner: fc.constantFrom(...OWNERS),
+    label: fc.record({ key: fc.constantFrom('env', 'tier'), value: fc.constantFrom(...OWNERS) }),
     issuer: fc.constantFrom(...ISSUERS),
     principal: fc.constantFrom(...PRINCIPALS),
     state: fc.constantFrom(...CERTIFICATE_STATES),
@@ -203,9 +233,9 @@ test('SQLite finds what the store in memory finds', async () => {
         const sqlite = openTestStore();
         for (const store of [memory, sqlite]) {
           await Promise.all(
-            certificates.map(({ names, issuer, principal, notAfter }, n) =>
+            certificates.map(({ names, revoked: _revoked, ...fields }, n) =>
               store.ledger.record({
-                certificate: certificateRecord(n, { names: names.map(dns), issuer, principal, notAfter }),
+                certificate: certificateRecord(n, { ...fields, names: names.map(dns) }),
                 audit: [],
               }),
             ),

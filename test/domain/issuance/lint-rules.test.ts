@@ -17,6 +17,7 @@ import { signatureAlgorithmFor } from '../../../src/x509/signature.ts';
 import {
   lintCaCertificate,
   lintCertificate,
+  lintForeignCertificate,
   LINTS,
   type LintSubject,
 } from '../../../src/domain/issuance/lint/index.ts';
@@ -257,3 +258,14 @@ it('what a caller cannot know is not asked of a certificate from elsewhere', asy
   const bare: LintSubject = { certificate: leaf.certificate, publicKey: readPublicKey(publicKey.spki) };
   expect(lintCertificate(bare)).toEqual([]);
 });
+
+it.each([
+  [false, []],
+  [true, ['extension_unknown']],
+])(
+  'an extension that we do not issue, critical: %s, is a finding of a leaf from elsewhere only then',
+  (critical, lints) => {
+    const change = replacing('1.2.3', { id: '1.2.3', critical, value: NULL });
+    expect(lintForeignCertificate(change(leaf)).map(({ lint }) => lint)).toEqual(lints);
+  },
+);

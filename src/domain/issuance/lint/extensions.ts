@@ -34,6 +34,12 @@ export const areKnown: Check = ({ certificate: { extensions } }) => {
     : `${unknown.critical ? 'critical ' : ''}extension ${oidName(unknown.id)} is none that is issued here`;
 };
 
+/** RFC 5280 4.2: who does not know an extension may pass it over, unless it is critical. */
+export const criticalOnesAreKnown: Check = ({ certificate: { extensions } }) => {
+  const unknown = extensions.find(({ id, critical }) => critical && !CRITICALITY.has(id));
+  return unknown && `critical extension ${oidName(unknown.id)} is not known here`;
+};
+
 export const areReadable: Check = (_subject, { broken: [first] }) =>
   first === undefined ? undefined : `extension ${oidName(first.extension.id)}: ${first.reason}`;
 

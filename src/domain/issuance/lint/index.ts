@@ -81,6 +81,10 @@ const LEAF_HERE: readonly Lint[] = [
   ),
 ];
 
+const LEAF_ELSEWHERE: readonly Lint[] = LEAF.map((one) =>
+  one.check === extensions.areKnown ? { ...one, check: extensions.criticalOnesAreKnown } : one,
+);
+
 const CA: readonly Lint[] = [
   ...COMMON,
   lint('ca_basic_constraints', 'RFC 5280 4.2.1.9', extensions.caIsACa),
@@ -127,8 +131,8 @@ function ask(check: Check, subject: LintSubject, decoded: Decoded): string | und
 /** Every broken rule of a leaf that is about to be signed here. */
 export const lintCertificate = (subject: LintSubject): Finding[] => run(LEAF_HERE, subject);
 
-/** Every broken rule of a leaf from anywhere. */
-export const lintForeignCertificate = (subject: LintSubject): Finding[] => run(LEAF, subject);
+/** Every broken rule of a leaf from anywhere. Others may issue extensions that we do not, as long as none is critical. */
+export const lintForeignCertificate = (subject: LintSubject): Finding[] => run(LEAF_ELSEWHERE, subject);
 
 /** Every broken rule of a CA certificate. */
 export const lintCaCertificate = (subject: LintSubject): Finding[] => run(CA, subject);
