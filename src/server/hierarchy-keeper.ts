@@ -15,6 +15,8 @@ export interface KeeperOptions {
   readonly authority: Authority;
   readonly hierarchy: Hierarchy;
   readonly roots: Roots;
+  /** Brings roots.pem up to date where it is not. */
+  readonly publish: () => Promise<void>;
 }
 
 const SCHEDULE: Actor = { principal: 'system:schedule', door: 'internal', requestId: 'schedule' };
@@ -44,7 +46,8 @@ export class HierarchyKeeper {
   }
 
   async look(): Promise<void> {
-    const { authority, roots } = this.#options;
+    const { authority, roots, publish } = this.#options;
+    await publish();
     await this.#attempt('the CRL of a root was not signed', () => roots.signDueCrls(SCHEDULE));
     for (const policy of authority.policies())
       await this.#attempt(`the issuer ${policy.name} was not looked after`, () => this.#tend(policy));

@@ -9,7 +9,7 @@
  *
  * Cut off at any point, a second run takes up what is there and makes the rest; nothing is ever overwritten.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { ChanceryError } from '../base/errors.ts';
 import { formatInstant } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
@@ -156,6 +156,7 @@ async function makeAdmin(opened: OpenedData, config: Configuration, made: string
 export async function writeRootsFile({ authority, paths }: OpenedData, config: Configuration): Promise<void> {
   const anchors = authority.bundle(requireChoice(listenerIssuer(config)).issuer.root);
   const pem = anchors.map(({ certificate }) => encodePem('CERTIFICATE', certificate.raw)).join('');
+  if (existsSync(paths.rootsFile) && readFileSync(paths.rootsFile, 'utf8') === pem) return;
   await writePublicFile(paths.rootsFile, pem);
 }
 

@@ -24,6 +24,14 @@ export function openLifecycle(
   changed: () => void,
 ): Lifecycle {
   const { clock, random, keys, authority, store, trail } = opened;
+  // what is on record holds, also where the disk takes no file now: the schedule tries again
+  const publish = async (): Promise<void> => {
+    try {
+      await writeRootsFile(opened, config);
+    } catch (error) {
+      log.error('roots.pem could not be written and is tried again', { reason: String(error) });
+    }
+  };
   const options: HierarchyOptions = {
     clock,
     random,
@@ -36,11 +44,12 @@ export function openLifecycle(
     guard: () => trail.check(),
     guardClock: clockGuard(clock, () => store.latestAuditTime()),
     async changed() {
-      await writeRootsFile(opened, config);
+      await publish();
       changed();
     },
   };
   const hierarchy = new Hierarchy(options);
   const roots = new Roots({ ...options, crls: store.crls, hierarchy });
-  return { hierarchy, roots, keeper: new HierarchyKeeper({ clock, log, authority, hierarchy, roots }) };
+  const keeper = new HierarchyKeeper({ clock, log, authority, hierarchy, roots, publish });
+  return { hierarchy, roots, keeper };
 }

@@ -2,6 +2,8 @@
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { X509Certificate } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { readCertificateList } from '../../src/x509/crl.ts';
 import { makeCsr, startTestServer, type TestServer } from '../support/running-server.ts';
 
@@ -151,9 +153,13 @@ describe('roots', () => {
     expect((await server.ask('GET', '/api/v1/server', undefined, { login: alone })).status).toBe(200);
   });
 
-  test('and generations are there after a restart', async () => {
+  test('and generations are there after a restart, and roots.pem is mended', async () => {
+    const file = join(server.data, 'roots.pem');
+    const roots = readFileSync(file, 'utf8');
+    writeFileSync(file, roots.slice(0, roots.indexOf('-----END')));
     await server.restart();
     await vi.waitFor(async () => expect((await server.ask('GET', '/api/v1/server')).status).toBe(200));
+    expect(readFileSync(file, 'utf8')).toBe(roots);
     expect((await generation('clients-2'))['state']).toBe('current');
     const { json } = await server.ask('GET', '/api/v1/roots');
     expect((json['roots'] as Record<string, unknown>[]).map(({ name, state }) => [name, state])).toEqual([

@@ -109,6 +109,9 @@ export async function makeHierarchy(
     warn: (message) => void warned.push(message),
     error: (message) => void warned.push(message),
   };
-  const keeper = new HierarchyKeeper({ clock, log, authority, hierarchy, roots });
+  const keeper = new HierarchyKeeper({
+    ...{ clock, log, authority, hierarchy, roots },
+    publish: () => Promise.resolve(),
+  });
   return { clock, store, keys, authority, hierarchy, roots, keeper, warned, changes: () => changes };
 }
