@@ -194,12 +194,19 @@ describe('what is refused', () => {
     expect(states(h)).toEqual(['servers-1 retired', 'servers-2 current']);
   });
 
-  test('64 at once prepare one generation', async () => {
+  test('64 at once prepare one generation, and nothing is signed that is not on record', async () => {
     const h = await makeHierarchy();
+    let signatures = 0;
+    const open = h.keys.open.bind(h.keys);
+    h.keys.open = (id) => {
+      const key = open(id);
+      return { ...key, sign: (message) => (signatures++, key.sign(message)) };
+    };
     const all = await Promise.allSettled(
       Array.from({ length: 64 }, () => h.hierarchy.prepare('servers', OPERATOR)),
     );
     expect(all.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    expect(signatures).toBe(1);
     expect(states(h)).toEqual(['servers-1 next']);
   });
 });
