@@ -1,5 +1,24 @@
 import { z } from 'zod';
-import { Cursor, Limit, NameLists, ObjectName, Pem, Serial, Time, Ttl } from './common.ts';
+import {
+  Cursor,
+  Labels,
+  LabelText,
+  Limit,
+  NameLists,
+  ObjectName,
+  Owner,
+  Pem,
+  Serial,
+  Time,
+  Ttl,
+} from './common.ts';
+
+const belonging = {
+  owner: Owner.optional().describe(
+    'Who answers for it; left out: the owner of the grant or token that allows it',
+  ),
+  labels: Labels.optional(),
+};
 
 const KEY_ALGORITHMS = ['ecdsa-p256', 'ecdsa-p384', 'rsa-2048', 'rsa-3072', 'rsa-4096', 'ed25519'] as const;
 
@@ -14,6 +33,7 @@ export const SignRequest = z
       'Left out: the names in the CSR. Given: the CSR has the same ones, or none',
     ),
     ttl: Ttl.optional().describe("Left out: the profile's default"),
+    ...belonging,
   })
   .describe('Sign a certificate request');
 export type SignRequest = z.infer<typeof SignRequest>;
@@ -25,6 +45,7 @@ export const GenerateRequest = z
     names: NameLists,
     keyType: z.enum(KEY_ALGORITHMS).default('ecdsa-p256'),
     ttl: Ttl.optional().describe("Left out: the profile's default"),
+    ...belonging,
   })
   .describe('Issue a certificate with a key that is made here and handed over once');
 export type GenerateRequest = z.infer<typeof GenerateRequest>;
@@ -79,6 +100,8 @@ export const CertificateSummary = z
     revocationReason: z.string().optional(),
     renews: Serial.optional().describe('Serial of the certificate that this one renewed'),
     keyFingerprint: z.string().describe('SHA-256 of the SubjectPublicKeyInfo, hexadecimal'),
+    owner: z.string().optional().describe('Who answers for it'),
+    labels: z.record(z.string(), z.string()).optional(),
   })
   .describe('A certificate in the inventory');
 export type CertificateSummary = z.infer<typeof CertificateSummary>;
@@ -90,17 +113,18 @@ export const CertificateDetail = CertificateSummary.extend({
 }).describe('A certificate with its chain');
 export type CertificateDetail = z.infer<typeof CertificateDetail>;
 
+const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
 export const CertificateQuery = z.strictObject({
   name: z.string().max(2100).optional().describe('Any name of any kind, exactly'),
   serial: Serial.optional(),
-  fingerprint: z
-    .string()
-    .regex(/^[0-9a-f]{64}$/)
-    .optional()
-    .describe('SHA-256 of the certificate, hexadecimal'),
+  fingerprint: Sha256.optional().describe('SHA-256 of the certificate, hexadecimal'),
+  keyFingerprint: Sha256.optional().describe('SHA-256 of the SubjectPublicKeyInfo, hexadecimal'),
   issuer: ObjectName.optional(),
   profile: ObjectName.optional(),
   principal: z.string().max(2200).optional().describe('Who asked, exactly'),
+  owner: z.string().max(200).optional().describe('Who answers for it, exactly'),
+  label: LabelText.optional(),
   state: z.enum(['valid', 'expired', 'revoked']).optional(),
   expiresBefore: z.string().max(40).optional().describe('RFC 3339'),
   limit: Limit,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { NameLists, ObjectName, Time, Ttl } from './common.ts';
+import { NameLists, ObjectName, Owner, Time, Ttl } from './common.ts';
 
 export const Verb = z.enum(['issue', 'renew', 'revoke', 'read', 'deliver', 'register', 'admin']);
 
@@ -20,11 +20,16 @@ const fields = {
   ip: patterns('e.g. 10.0.0.0/8'),
   email: patterns('e.g. *@example.test'),
   maxTtl: Ttl.optional(),
-  owner: z.string().max(200).optional().describe('Who answers for it'),
+  owner: Owner.optional(),
 };
 
 export const GrantRequest = z.strictObject({ name: ObjectName, ...fields }).describe('A new grant');
 export type GrantRequest = z.infer<typeof GrantRequest>;
+
+export const GrantReplacement = z
+  .strictObject({ name: ObjectName.optional().describe('As in the path'), ...fields })
+  .describe('What a grant is to say from now on');
+export type GrantReplacement = z.infer<typeof GrantReplacement>;
 
 export const GrantResource = z
   .object({
@@ -33,6 +38,7 @@ export const GrantResource = z
     ...fields,
     issuer: z.string(),
     profiles: z.array(z.string()),
+    owner: z.string().optional().describe('Who answers for it'),
     createdBy: z.string().optional(),
     createdAt: Time.optional(),
   })

@@ -8,7 +8,7 @@ import type { z } from 'zod';
 export type RouteRule = 'public' | 'authenticated' | 'read-everything' | 'admin-everything';
 
 export interface Route {
-  readonly method: 'get' | 'post' | 'delete';
+  readonly method: 'get' | 'post' | 'put' | 'delete';
   /** As OpenAPI writes it: `/api/v1/certificates/{serial}`. */
   readonly path: string;
   readonly rule: RouteRule;
@@ -22,4 +22,8 @@ export interface Route {
   readonly media?: string;
   /** Takes an Idempotency-Key. */
   readonly idempotent?: true;
+  /** Its answer has an ETag; `get` takes an If-None-Match. */
+  readonly etag?: true;
+  /** Takes an If-Match. */
+  readonly ifMatch?: true;
 }

@@ -28,12 +28,21 @@ import { HIERARCHY_ROUTES } from './hierarchy-routes.ts';
 import type { Route } from './route.ts';
 import { LoginList } from './logins.ts';
 import { CreatedToken, TokenList, TokenRequest, TokenResource } from './tokens.ts';
-import { Explanation, ExplainRequest, GrantList, GrantRequest, GrantResource } from './grants.ts';
+import {
+  Explanation,
+  ExplainRequest,
+  GrantList,
+  GrantReplacement,
+  GrantRequest,
+  GrantResource,
+} from './grants.ts';
 
 export type { Route, RouteRule } from './route.ts';
 
 const byId = z.strictObject({ id: z.string().regex(/^[0-9a-z]{8,40}$/) });
 const byName = z.strictObject({ name: ObjectName });
+/** Built-in grants are shown, too: `builtin:admin`. */
+const byGrantName = z.strictObject({ name: z.string().max(80) });
 const bySerial = z.strictObject({ serial: Serial });
 
 export const ROUTES = {
@@ -151,9 +160,10 @@ export const ROUTES = {
     path: '/api/v1/grants/{name}',
     rule: 'read-everything',
     summary: 'Show a grant',
-    params: z.strictObject({ name: z.string().max(80) }),
+    params: byGrantName,
     status: 200,
     response: GrantResource,
+    etag: true,
   },
   createGrant: {
     method: 'post',
@@ -163,14 +173,28 @@ export const ROUTES = {
     body: GrantRequest,
     status: 201,
     response: GrantResource,
+    etag: true,
+  },
+  replaceGrant: {
+    method: 'put',
+    path: '/api/v1/grants/{name}',
+    rule: 'authenticated',
+    summary: 'Replace a grant that was made through the API; nobody can grant more than they hold',
+    params: byGrantName,
+    body: GrantReplacement,
+    status: 200,
+    response: GrantResource,
+    etag: true,
+    ifMatch: true,
   },
   deleteGrant: {
     method: 'delete',
     path: '/api/v1/grants/{name}',
     rule: 'authenticated',
     summary: 'Delete a grant that was made through the API',
-    params: z.strictObject({ name: z.string().max(80) }),
+    params: byGrantName,
     status: 204,
+    ifMatch: true,
   },
   explainGrant: {
     method: 'post',
@@ -207,6 +231,7 @@ export const ROUTES = {
     params: byId,
     status: 200,
     response: TokenResource,
+    etag: true,
   },
   revokeToken: {
     method: 'delete',
@@ -215,6 +240,7 @@ export const ROUTES = {
     summary: 'Revoke an enrolment token',
     params: byId,
     status: 204,
+    ifMatch: true,
   },
   listLogins: {
     method: 'get',

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { NameLists, ObjectName, Time, Ttl } from './common.ts';
+import { NameLists, ObjectName, Owner, Time, Ttl } from './common.ts';
 
 export const TokenRequest = z
   .strictObject({
@@ -11,7 +11,7 @@ export const TokenRequest = z
     uses: z.int().min(1).max(10_000).default(1).describe('How many certificates'),
     expiresIn: Ttl.default('1h').describe('Until when the token can be used, at most 30d'),
     maxTtl: Ttl.optional().describe('Longest life of its certificates; left out: as the profile has it'),
-    owner: z.string().max(200).optional().describe('Who answers for it'),
+    owner: Owner.optional().describe('Who answers for it, and for its certificates'),
   })
   .describe('A new enrolment token');
 export type TokenRequest = z.infer<typeof TokenRequest>;

@@ -47,6 +47,7 @@ export const ERRORS = {
   // state
   not_found: { status: 404, exit: 4, title: 'There is no such object' },
   already_exists: { status: 409, exit: 2, title: 'The object exists already' },
+  precondition_failed: { status: 412, exit: 2, title: 'The object is not the one that was expected' },
   not_ready: { status: 409, exit: 2, title: 'It is not the time for this' },
   would_strand: { status: 409, exit: 3, title: 'Living certificates would be stranded' },
   chain_rejected: { status: 403, exit: 3, title: 'The certificate does not fit into the hierarchy' },

@@ -1,7 +1,19 @@
 /** `chancery cert …` */
 import { type Command, Option } from 'commander';
 import type { KeyAlgorithm } from '../x509/key-pair.ts';
-import { asking, collect, count, duration, naming, noun, printing, run, type Wiring } from './command.ts';
+import {
+  asking,
+  belonging,
+  collect,
+  count,
+  duration,
+  labelText,
+  naming,
+  noun,
+  printing,
+  run,
+  type Wiring,
+} from './command.ts';
 
 /** Written out, checked by the compiler: help must not load the keys' room. */
 const KEY_TYPES = Object.keys({
@@ -46,20 +58,23 @@ export function addCert(program: Command, wiring: Wiring): void {
     .option('--ttl <duration>', "lifetime, e.g. 7d or 12h; left out: the profile's default", duration)
     .addOption(new Option('--key-type <type>', 'what key to make').choices(KEY_TYPES).default('ecdsa-p256'))
     .requiredOption('--out <dir>', OUT);
+  belonging(issue);
   asking(packing(issue)).action(run(wiring, async () => (await import('./cert/issue.ts')).issue));
 
   asking(
-    naming(
-      cert
-        .command('sign')
-        .description('Get a certificate for the key of a certificate request (PKCS#10).')
-        .requiredOption('--profile <name>', 'what kind of certificate, e.g. workload, server, client')
-        .requiredOption('--csr <file>', 'the request, PEM or DER; - reads it from stdin')
-        .option('--issuer <name>', 'left out: the only issuer with this profile'),
-      'left out: the names in the request',
-    )
-      .option('--ttl <duration>', "lifetime, e.g. 7d or 12h; left out: the profile's default", duration)
-      .requiredOption('--out <dir>', 'folder for cert.pem, chain.pem and bundle.pem'),
+    belonging(
+      naming(
+        cert
+          .command('sign')
+          .description('Get a certificate for the key of a certificate request (PKCS#10).')
+          .requiredOption('--profile <name>', 'what kind of certificate, e.g. workload, server, client')
+          .requiredOption('--csr <file>', 'the request, PEM or DER; - reads it from stdin')
+          .option('--issuer <name>', 'left out: the only issuer with this profile'),
+        'left out: the names in the request',
+      )
+        .option('--ttl <duration>', "lifetime, e.g. 7d or 12h; left out: the profile's default", duration)
+        .requiredOption('--out <dir>', 'folder for cert.pem, chain.pem and bundle.pem'),
+    ),
   ).action(run(wiring, async () => (await import('./cert/sign.ts')).sign));
 
   asking(
@@ -79,9 +94,12 @@ export function addCert(program: Command, wiring: Wiring): void {
       .option('--name <name>', 'any name of any kind, exactly')
       .option('--serial <hex>', 'serial number')
       .option('--fingerprint <hex>', 'SHA-256 of the certificate')
+      .option('--key-fingerprint <hex>', 'SHA-256 of its public key (SubjectPublicKeyInfo)')
       .option('--issuer <name>', 'issuer')
       .option('--profile <name>', 'profile')
       .option('--principal <id>', 'who asked, exactly')
+      .option('--owner <text>', 'who answers for it, exactly')
+      .option('--label <key=value>', 'a label that it has', labelText)
       .addOption(new Option('--state <state>', 'state').choices(['valid', 'expired', 'revoked']))
       .option('--expires-before <time>', 'RFC 3339, or a duration from now, e.g. 7d')
       .option('--limit <n>', 'how many at most (up to 500)', count)

@@ -19,6 +19,7 @@ export interface Client {
   get<Answer>(path: string, query?: Query): Promise<Answer>;
   /** Sends an Idempotency-Key of its own: what issues is not done twice. */
   post<Answer>(path: string, body: unknown): Promise<Answer>;
+  put<Answer>(path: string, body: unknown): Promise<Answer>;
   delete(path: string): Promise<void>;
   /** The body as it comes; 30 s without an octet end it. */
   stream(path: string): Promise<IncomingMessage>;
@@ -37,6 +38,7 @@ export async function openClient(context: Context): Promise<Client> {
     context,
     get: (path, query = {}) => call('GET', withQuery(path, query)),
     post: (path, body) => call('POST', path, body),
+    put: (path, body) => call('PUT', path, body),
     delete: (path) => call('DELETE', path),
     stream: async (path) => {
       const answer = await send(context, agent, { method: 'GET', path });

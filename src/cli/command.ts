@@ -1,6 +1,7 @@
 /** What the commands of every noun have in common. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from '../base/clock.ts';
+import { formatLabel, type Label, type Labels } from '../domain/issuance/labels.ts';
 import type { ContextOptions } from './context.ts';
 import { OUTPUT_MODES, type OutputMode } from './output.ts';
 import type { ExitCode, Session } from './session.ts';
@@ -44,6 +45,31 @@ export const naming = (command: Command, what = 'name in the certificate'): Comm
     .option('--dns <name>', 'DNS name (repeat it for more)', collect)
     .option('--ip <address>', 'IP address (repeat it for more)', collect)
     .option('--email <address>', 'e-mail address (repeat it for more)', collect);
+
+/** `--owner`, `--label`. */
+export const belonging = (command: Command): Command =>
+  command
+    .option('--owner <text>', 'who answers for it; left out: the owner of the grant or token that allows it')
+    .option('--label <key=value>', 'to find it again (repeat it for more)', collectLabel);
+
+export const collectLabel = (text: string, before: Labels = {}): Labels => {
+  const { key, value } = labelOf(text);
+  return { ...before, [key]: value };
+};
+
+/** `key:value`, as searches have it. */
+export function labelText(text: string): string {
+  return formatLabel(labelOf(text));
+}
+
+function labelOf(text: string): Label {
+  const [, key, value] = /^([a-z0-9][a-z0-9._/-]{0,62})=(.*)$/su.exec(text) ?? [];
+  if (key === undefined || value === undefined)
+    throw new InvalidArgumentError(
+      'Write it as key=value; keys are a-z, 0-9, dots, dashes, slashes, underscores.',
+    );
+  return { key, value };
+}
 
 export function duration(text: string): string {
   if (parseDuration(text) === undefined)

@@ -18,6 +18,27 @@ function collectVerb(verb: string, before: readonly string[] = []): string[] {
   return [...before, verb];
 }
 
+/** What a grant says. */
+function describing(command: Command): Command {
+  const pattern = 'pattern; repeat it for more';
+  return command
+    .argument('<name>', 'lower-case letters, digits, dots, dashes and underscores')
+    .requiredOption('--principal <pattern>', 'who, e.g. mtls:clients:spiffe://example.test/ops/*')
+    .addOption(
+      new Option('--verb <verb>', `${VERBS.join(', ')}; repeat it for more`)
+        .argParser(collectVerb)
+        .makeOptionMandatory(),
+    )
+    .requiredOption('--issuer <name>', 'issuer, or *')
+    .requiredOption('--profile <name>', 'profile, or *; repeat it for more', collect)
+    .option('--uri <pattern>', `SPIFFE IDs, e.g. /ns/** (${pattern})`, collect)
+    .option('--dns <pattern>', `DNS names, e.g. **.example.test (${pattern})`, collect)
+    .option('--ip <range>', `IP addresses, e.g. 10.0.0.0/8 (${pattern})`, collect)
+    .option('--email <pattern>', `e-mail addresses, e.g. *@example.test (${pattern})`, collect)
+    .option('--max-ttl <duration>', 'longest lifetime', duration)
+    .option('--owner <text>', 'who answers for it, and for certificates that it allows');
+}
+
 export function addGrant(program: Command, wiring: Wiring): void {
   const grant = noun(
     program,
@@ -32,27 +53,17 @@ export function addGrant(program: Command, wiring: Wiring): void {
     run(wiring, async () => (await import('./grant/show.ts')).show),
   );
 
-  const pattern = 'pattern; repeat it for more';
   asking(
-    grant
-      .command('create')
-      .description('Create a grant. Nobody can grant more than they hold.')
-      .argument('<name>', 'lower-case letters, digits, dots, dashes and underscores')
-      .requiredOption('--principal <pattern>', 'who, e.g. mtls:clients:spiffe://example.test/ops/*')
-      .addOption(
-        new Option('--verb <verb>', `${VERBS.join(', ')}; repeat it for more`)
-          .argParser(collectVerb)
-          .makeOptionMandatory(),
-      )
-      .requiredOption('--issuer <name>', 'issuer, or *')
-      .requiredOption('--profile <name>', 'profile, or *; repeat it for more', collect)
-      .option('--uri <pattern>', `SPIFFE IDs, e.g. /ns/** (${pattern})`, collect)
-      .option('--dns <pattern>', `DNS names, e.g. **.example.test (${pattern})`, collect)
-      .option('--ip <range>', `IP addresses, e.g. 10.0.0.0/8 (${pattern})`, collect)
-      .option('--email <pattern>', `e-mail addresses, e.g. *@example.test (${pattern})`, collect)
-      .option('--max-ttl <duration>', 'longest lifetime', duration)
-      .option('--owner <text>', 'who answers for it'),
+    describing(grant.command('create').description('Create a grant. Nobody can grant more than they hold.')),
   ).action(run(wiring, async () => (await import('./grant/create.ts')).create));
+
+  asking(
+    describing(
+      grant
+        .command('replace')
+        .description('Replace a grant that was made through the API: what is left out is gone.'),
+    ),
+  ).action(run(wiring, async () => (await import('./grant/create.ts')).replace));
 
   reaching(
     grant.command('delete').description('Delete a grant that was made through the API.').argument('<name>'),

@@ -33,6 +33,8 @@ export function problemReply(error: unknown, requestId: string): ProblemReply {
     body,
     headers: {
       'content-type': 'application/problem+json',
+      // RFC 9110 15.5.2; a client certificate has no scheme of its own
+      ...(status === 401 ? { 'www-authenticate': 'Bearer realm="chancery"' } : {}),
       ...(retryAfter === undefined && status !== 503 ? {} : { 'retry-after': String(retryAfter ?? 5) }),
     },
   };

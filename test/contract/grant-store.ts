@@ -21,6 +21,7 @@ const grant = (name: string, fields: Partial<StoredGrant> = {}): StoredGrant => 
 });
 
 const created = auditDraft({ event: 'grant.created' });
+const changed = auditDraft({ event: 'grant.changed' });
 const deleted = auditDraft({ event: 'grant.deleted' });
 
 export function grantStoreContract({ name, open }: StoreBackend): void {
@@ -55,6 +56,23 @@ export function grantStoreContract({ name, open }: StoreBackend): void {
       expect(JSON.parse(audit.last()?.body ?? '')).toMatchObject({ event: 'grant.deleted', sequence: 2 });
       await grants.add(grant('web'), [created]);
       expect(grants.list()).toEqual([grant('web')]);
+    });
+
+    test('a grant that is replaced says something else, and is still of whoever made it', async () => {
+      const { grants, audit } = open();
+      await grants.add(grant('web'), [created]);
+      const spec = { ...grant('web').spec, maxTtl: '1d' };
+      await grants.replace(grant('web', { spec, createdBy: 'somebody else', createdAt: NOON + 1 }), [
+        changed,
+      ]);
+      expect(grants.list()).toEqual([grant('web', { spec })]);
+      expect(JSON.parse(audit.last()?.body ?? '')).toMatchObject({ event: 'grant.changed', sequence: 2 });
+    });
+
+    test('a grant that is not there cannot be replaced', async () => {
+      const { grants, audit } = open();
+      await expect(grants.replace(grant('web'), [changed])).rejects.toMatchObject({ code: 'not_found' });
+      expect([grants.list(), audit.last()]).toEqual([[], undefined]);
     });
 
     test('a grant that is not there cannot be removed', async () => {

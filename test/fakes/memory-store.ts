@@ -200,6 +200,13 @@ export class MemoryStore {
         this.#grants.set(grant.name, grant);
         this.#append(audit);
       }),
+    replace: ({ name, spec }, audit) =>
+      this.#write(() => {
+        const before = this.#grants.get(name);
+        if (before === undefined) throw new ChanceryError('not_found', name);
+        this.#grants.set(name, { ...before, spec });
+        this.#append(audit);
+      }),
     remove: (name, audit) =>
       this.#write(() => {
         if (!this.#grants.delete(name)) throw new ChanceryError('not_found', name);

@@ -8,12 +8,13 @@ import { withClient, withContext } from '../connect.ts';
 import { nextCommand, shellWord } from '../next-command.ts';
 import type { Session } from '../session.ts';
 import { printIssued, renewalTime } from './issued.ts';
+import { type BelongingOptions, ownerAndLabels } from './belonging.ts';
 import { type NameOptions, readNames, requireNames } from './names.ts';
 import { pairText, prepareForKey, writePair } from './pair.ts';
 import { type Pkcs12Options, preparePkcs12, writePkcs12 } from './pkcs12.ts';
 import { makeRequest } from './request.ts';
 
-export interface IssueOptions extends Asking, NameOptions, Pkcs12Options {
+export interface IssueOptions extends Asking, NameOptions, BelongingOptions, Pkcs12Options {
   readonly profile?: string;
   readonly tokenFile?: string;
   readonly issuer?: string;
@@ -37,6 +38,7 @@ export async function issue(session: Session, options: IssueOptions): Promise<vo
       ...(profile && { profile }),
       ...(issuer && { issuer }),
       ...(ttl && { ttl }),
+      ...ownerAndLabels(options),
     };
     const issued = await client.post<IssuedCertificate>('/certificates', body);
     const files = {

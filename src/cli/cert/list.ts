@@ -8,6 +8,7 @@ import { withClient } from '../connect.ts';
 import { type Column, printListing, relativeTime } from '../output.ts';
 import type { Session } from '../session.ts';
 import { say, type Terminal } from '../terminal.ts';
+import { labelLines } from './belonging.ts';
 import { flatten } from './names.ts';
 import { readSerial } from './serial.ts';
 
@@ -17,7 +18,11 @@ export interface ListOptions extends Asking {
   readonly fingerprint?: string;
   readonly issuer?: string;
   readonly profile?: string;
+  readonly keyFingerprint?: string;
   readonly principal?: string;
+  readonly owner?: string;
+  /** `key:value` */
+  readonly label?: string;
   readonly state?: string;
   readonly expiresBefore?: string;
   readonly limit?: number;
@@ -61,21 +66,26 @@ async function allPages(client: Client, query: Query, limit = Infinity): Promise
 }
 
 function toQuery(options: ListOptions, terminal: Terminal): Query {
-  const { name, serial, fingerprint, issuer, profile, principal, state, expiresBefore, limit, cursor } =
-    options;
+  const { name, serial, fingerprint, keyFingerprint, expiresBefore } = options;
+  const { issuer, profile, principal, owner, label, state, limit, cursor } = options;
   return {
     name,
     serial: serial && readSerial(serial),
-    fingerprint: fingerprint?.replaceAll(':', '').toLowerCase(),
+    fingerprint: fingerprint && plainHex(fingerprint),
+    keyFingerprint: keyFingerprint && plainHex(keyFingerprint),
     issuer,
     profile,
     principal,
+    owner,
+    label,
     state,
     expiresBefore: expiresBefore && readTime(expiresBefore, terminal),
     limit,
     cursor,
   };
 }
+
+const plainHex = (text: string): string => text.replaceAll(':', '').toLowerCase();
 
 function readTime(text: string, terminal: Terminal): string {
   const duration = parseDuration(text);
@@ -97,6 +107,8 @@ function columns(terminal: Terminal): Column<CertificateSummary>[] {
     { title: 'EXPIRES', value: ({ notAfter }) => relativeTime(notAfter, terminal.now()) },
     { title: 'NOT AFTER', value: ({ notAfter }) => notAfter, wide: true },
     { title: 'ASKED BY', value: ({ principal }) => principal, wide: true },
+    { title: 'OWNER', value: ({ owner }) => owner ?? '', wide: true },
+    { title: 'LABELS', value: ({ labels }) => labelLines(labels).join(' '), wide: true },
     { title: 'ALLOWED BY', value: ({ rule }) => rule, wide: true },
     { title: 'SERIAL', value: ({ serial }) => serial },
     { title: 'FINGERPRINT', value: ({ fingerprint }) => fingerprint, wide: true },

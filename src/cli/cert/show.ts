@@ -4,6 +4,7 @@ import type { Asking } from '../command.ts';
 import { withClient } from '../connect.ts';
 import { printSheet, timeWithDistance } from '../output.ts';
 import type { Session } from '../session.ts';
+import { labelLines } from './belonging.ts';
 import { flatten } from './names.ts';
 import { readSerial } from './serial.ts';
 
@@ -33,6 +34,8 @@ export async function show(session: Session, options: Asking, text: string): Pro
       ['asked by', found.principal],
       ['allowed by', found.rule],
       ['renews', found.renews],
+      ['owner', found.owner],
+      ['labels', found.labels === undefined ? undefined : labelLines(found.labels)],
       ['valid from', found.notBefore],
       ['expires', timeWithDistance(found.notAfter, terminal.now())],
       ['fingerprint', found.fingerprint],

@@ -9,10 +9,11 @@ import { fileError, readBinaryFile } from '../files.ts';
 import { nextCommand, shellWord } from '../next-command.ts';
 import type { Session } from '../session.ts';
 import { printIssued } from './issued.ts';
+import { type BelongingOptions, ownerAndLabels } from './belonging.ts';
 import { type NameOptions, readNameLists } from './names.ts';
 import { prepareForCertificate, writePair } from './pair.ts';
 
-export interface SignOptions extends Asking, NameOptions {
+export interface SignOptions extends Asking, NameOptions, BelongingOptions {
   readonly profile: string;
   readonly csr: string;
   readonly issuer?: string;
@@ -32,6 +33,7 @@ export async function sign(session: Session, options: SignOptions): Promise<void
       csr: encodePem('CERTIFICATE REQUEST', request.raw),
       ...(issuer && { issuer }),
       ...(ttl && { ttl }),
+      ...ownerAndLabels(options),
       ...(Object.keys(names).length > 0 && { names }),
     };
     const issued = await client.post<IssuedCertificate>('/certificates', body);

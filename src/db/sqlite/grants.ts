@@ -18,6 +18,7 @@ export function openGrants({ database, audit, writer }: Rooms): GrantStore {
   const insert: Statement = database.prepare(
     'INSERT INTO grants (name, spec, created_by, created_at) VALUES (?, ?, ?, ?)',
   );
+  const replace: Statement = database.prepare('UPDATE grants SET spec = ? WHERE name = ?');
   const remove: Statement<[string]> = database.prepare('DELETE FROM grants WHERE name = ?');
 
   return {
@@ -37,6 +38,11 @@ export function openGrants({ database, audit, writer }: Rooms): GrantStore {
         } catch (error) {
           throw isConstraintViolation(error, 'PRIMARYKEY') ? alreadyThere(name) : error;
         }
+        audit.append(drafts);
+      }),
+    replace: ({ name, spec }, drafts) =>
+      writer.write(() => {
+        if (replace.run(JSON.stringify(spec), name).changes === 0) throw notThere(name);
         audit.append(drafts);
       }),
     remove: (name, drafts) =>

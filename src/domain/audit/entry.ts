@@ -26,6 +26,7 @@ export const AUDIT_EVENTS = [
   'request.refused',
   'requests.refused.anonymous',
   'grant.created',
+  'grant.changed',
   'grant.deleted',
   'token.created',
   'token.revoked',

@@ -16,6 +16,7 @@ export class GrantBook {
   readonly #trustDomain: TrustDomain;
   #booked: readonly BookedGrant[] = [];
   #grants: readonly Grant[] = [];
+  #turn: Promise<unknown> = Promise.resolve();
 
   /** `fixed`: built-in grants and those of the file. */
   constructor(fixed: readonly Grant[], store: GrantStore, trustDomain: TrustDomain) {
@@ -70,18 +71,36 @@ export class GrantBook {
     this.#reload();
   }
 
-  /** Throws `not_found` or `read_only`. */
+  /** A grant that can be changed here. Throws `not_found` or `read_only`. */
+  findMade(name: string): BookedGrant & { readonly stored: StoredGrant } {
+    const { grant, stored } = this.find(name);
+    if (stored !== undefined) return { grant, stored };
+    throw new ChanceryError('read_only', {
+      message: `the grant ${JSON.stringify(name)} is ${grant.source === 'file' ? 'declared in the configuration file' : 'built in'}`,
+      rule: 'what a file declares is read-only in the API',
+      fix:
+        grant.source === 'file'
+          ? 'Change it in the file and restart the server.'
+          : 'It can be neither changed nor deleted.',
+    });
+  }
+
+  /** Changes come one after another, so that what was looked at before one still holds when it is made. */
+  inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(change);
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /** Throws `not_found` or `read_only`, as the next one does. */
+  async replace(stored: StoredGrant, audit: readonly AuditDraft[]): Promise<void> {
+    this.findMade(stored.name);
+    await this.#store.replace(stored, audit);
+    this.#reload();
+  }
+
   async remove(name: string, audit: readonly AuditDraft[]): Promise<void> {
-    const { grant } = this.find(name);
-    if (grant.source !== 'api')
-      throw new ChanceryError('read_only', {
-        message: `the grant ${JSON.stringify(name)} is ${grant.source === 'file' ? 'declared in the configuration file' : 'built in'}`,
-        rule: 'what a file declares is read-only in the API',
-        fix:
-          grant.source === 'file'
-            ? 'Remove it from the file and restart the server.'
-            : 'It cannot be deleted.',
-      });
+    this.findMade(name);
     await this.#store.remove(name, audit);
     this.#reload();
   }

@@ -16,7 +16,8 @@ export interface GrantStore {
   list(): readonly StoredGrant[];
   /** Throws `already_exists`. */
   add(grant: StoredGrant, audit: readonly AuditDraft[]): Promise<void>;
-  /** Throws `not_found`. */
+  /** The grant of the same name says something else from now on. Throws `not_found`, as the next one does. */
+  replace(grant: StoredGrant, audit: readonly AuditDraft[]): Promise<void>;
   remove(name: string, audit: readonly AuditDraft[]): Promise<void>;
 }
 

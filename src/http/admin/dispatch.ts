@@ -10,6 +10,7 @@ import { fromUtf8, sha256, toHex } from '../../x509/bytes.ts';
 import { readJson } from '../body.ts';
 import { problemReply } from '../problem.ts';
 import type { Exchange, Reply } from './exchange.ts';
+import { etagOf, isKnown } from './etag.ts';
 import { admit } from './gate.ts';
 import { HANDLERS, type Handlers } from './operations/index.ts';
 import type { AdminPorts } from './ports.ts';
@@ -34,6 +35,7 @@ export function createDispatch(ports: AdminPorts): Dispatch {
       principal = await admit(ports, request, operation, door);
       const exchange = await parse(operation, request, params, principal, door);
       await send(
+        request,
         response,
         ROUTES[operation],
         await handlers[operation](exchange as Exchange<never, never, never>),
@@ -73,6 +75,7 @@ async function parse(
     operation,
     principal,
     door,
+    ifMatch: route.ifMatch === true ? request.headers['if-match'] : undefined,
     params: validate(route.params, params, 'path'),
     query: validate(route.query, queryOf(request), 'query'),
     body: route.body === undefined ? undefined : validate(route.body, await readJson(request), 'body'),
@@ -139,7 +142,13 @@ function idempotencyKey(request: IncomingMessage): string | undefined {
   });
 }
 
-async function send(response: ServerResponse, route: Route, reply: Reply, door: Door): Promise<void> {
+async function send(
+  request: IncomingMessage,
+  response: ServerResponse,
+  route: Route,
+  reply: Reply,
+  door: Door,
+): Promise<void> {
   const headers = { ...COMMON_HEADERS, 'x-request-id': door.requestId };
   if ('empty' in reply) {
     response.writeHead(route.status, headers).end();
@@ -148,10 +157,16 @@ async function send(response: ServerResponse, route: Route, reply: Reply, door: 
     await pipeline(Readable.from(reply.lines), response);
   } else {
     const body = Buffer.from(JSON.stringify(reply.body));
+    const etag = route.etag === true ? etagOf(body) : undefined;
+    if (etag !== undefined && route.method === 'get' && isKnown(request.headers['if-none-match'], etag)) {
+      response.writeHead(304, { ...headers, etag }).end();
+      return;
+    }
     response
       .writeHead(route.status, {
         ...headers,
         ...reply.headers,
+        ...(etag === undefined ? {} : { etag }),
         'content-type': 'application/json',
         'content-length': body.length,
       })

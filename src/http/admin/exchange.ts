@@ -11,6 +11,8 @@ export interface Exchange<Body = unknown, Query = unknown, Params = unknown> {
   readonly params: Params;
   readonly query: Query;
   readonly body: Body;
+  /** If-Match, where the route takes one. */
+  readonly ifMatch: string | undefined;
   /** Idempotency-Key with the hash of the request, where the route takes one and the caller sent it. */
   readonly idempotency: { readonly key: string; readonly requestHash: string } | undefined;
 }

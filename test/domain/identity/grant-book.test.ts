@@ -18,6 +18,9 @@ class MemoryGrantStore implements GrantStore {
     this.audit.push(...audit);
     return Promise.resolve();
   }
+  replace(grant: StoredGrant, audit: readonly AuditDraft[]): Promise<void> {
+    return this.add(grant, audit);
+  }
   remove(name: string, audit: readonly AuditDraft[]): Promise<void> {
     this.kept.delete(name);
     this.audit.push(...audit);
@@ -88,13 +91,35 @@ describe('the book of grants', () => {
     expect(book.all()).toHaveLength(2);
   });
 
+  it('a replaced grant decides as it is now', async () => {
+    const { book, store } = open();
+    await book.replace({ ...stored('early'), spec: { ...spec, name: 'early', verbs: ['renew'] } }, [entry]);
+    expect([...book.find('early').grant.verbs]).toEqual(['renew']);
+    expect(store.audit).toEqual([entry]);
+  });
+
+  it('changes come one after another, also after one that failed', async () => {
+    const { book } = open();
+    const steps: string[] = [];
+    const change = (name: string) => async (): Promise<void> => {
+      steps.push(`${name} begins`);
+      await Promise.resolve();
+      steps.push(`${name} ends`);
+      if (name === 'a') throw new Error(name);
+    };
+    const results = await Promise.allSettled(['a', 'b'].map((name) => book.inTurn(change(name))));
+    expect(results.map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
+    expect(steps).toEqual(['a begins', 'a ends', 'b begins', 'b ends']);
+  });
+
   it.each([
     ['from-file', 'read_only'],
     ['builtin:admin', 'read_only'],
     ['nothing', 'not_found'],
     ['__proto__', 'not_found'],
-  ])('%s is not removed: %s', async (name, code) => {
+  ])('%s is neither removed nor replaced: %s', async (name, code) => {
     const { book } = open();
+    expect((await refusalOfAsync(() => book.replace(stored(name), []))).code).toBe(code);
     expect((await refusalOfAsync(() => book.remove(name, []))).code).toBe(code);
     expect(book.all()).toHaveLength(3);
   });

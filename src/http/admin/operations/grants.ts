@@ -1,5 +1,12 @@
 /** Operations on grants, and explaining decisions with the code that makes them. */
-import type { Explanation, ExplainRequest, GrantRequest, GrantResource } from '../../../api/grants.ts';
+import type {
+  Explanation,
+  ExplainRequest,
+  GrantReplacement,
+  GrantRequest,
+  GrantResource,
+} from '../../../api/grants.ts';
+import { ChanceryError } from '../../../base/errors.ts';
 import { formatDuration, formatInstant } from '../../../base/clock.ts';
 import { authorizeEverywhere, authorizeGranting } from '../../../domain/identity/authorize.ts';
 import type { BookedGrant } from '../../../domain/identity/grant-book.ts';
@@ -12,9 +19,12 @@ import { checkNames } from '../../../domain/issuance/profile.ts';
 import { findIssuer, findProfile } from '../../../domain/issuance/selection.ts';
 import type { Exchange, Reply } from '../exchange.ts';
 import { draft } from '../draft.ts';
+import { requireMatch } from '../etag.ts';
 import type { AdminPorts } from '../ports.ts';
 import { recordingRefusal } from '../recording-refusal.ts';
 import { parseTtl } from './issuing.ts';
+
+type ByName<Body = unknown> = Exchange<Body, unknown, { name: string }>;
 
 export const grantOperations = (ports: AdminPorts) => {
   const { grants, issuance, trustDomain, clock } = ports;
@@ -22,7 +32,7 @@ export const grantOperations = (ports: AdminPorts) => {
   return {
     listGrants: (): Reply => ({ body: { grants: grants.booked().map(renderGrant) } }),
 
-    showGrant: ({ params }: Exchange<unknown, unknown, { name: string }>): Reply => ({
+    showGrant: ({ params }: ByName): Reply => ({
       body: renderGrant(grants.find(params.name)),
     }),
 
@@ -44,18 +54,44 @@ export const grantOperations = (ports: AdminPorts) => {
       return { body: renderGrant(grants.find(grant.name)) };
     },
 
-    deleteGrant: async (exchange: Exchange<unknown, unknown, { name: string }>): Promise<Reply> => {
-      const { params, principal, door } = exchange;
-      const { grant } = grants.find(params.name);
-      // who could not have made it cannot take it away
-      const rule = await recordingRefusal(ports, exchange, () =>
-        authorizeGranting(grants.all(), principal, grant, trustDomain),
-      );
-      await grants.remove(grant.name, [
-        draft(ports, 'grant.deleted', 'allowed', principal, door, { grant: grant.name, rule }),
-      ]);
-      return { empty: true };
-    },
+    replaceGrant: (exchange: ByName<GrantReplacement>): Promise<Reply> =>
+      grants.inTurn(async () => {
+        const { body, params, principal, door, ifMatch } = exchange;
+        const before = grants.findMade(params.name);
+        refuseOtherName(body.name, params.name);
+        const spec = { name: params.name, ...body } as GrantSpec & { readonly name: string };
+        const grant = grants.parse(spec);
+        // who could not have made it cannot change it, into what they hold or otherwise
+        const rule = await recordingRefusal(ports, exchange, () => {
+          authorizeGranting(grants.all(), principal, before.grant, trustDomain);
+          return authorizeGranting(grants.all(), principal, grant, trustDomain);
+        });
+        requireMatch(ifMatch, renderGrant(before));
+        await grants.replace({ ...before.stored, spec }, [
+          draft(ports, 'grant.changed', 'allowed', principal, door, {
+            grant: grant.name,
+            rule,
+            before: JSON.stringify(before.stored.spec),
+            spec: JSON.stringify(spec),
+          }),
+        ]);
+        return { body: renderGrant(grants.find(grant.name)) };
+      }),
+
+    deleteGrant: (exchange: ByName): Promise<Reply> =>
+      grants.inTurn(async () => {
+        const { params, principal, door, ifMatch } = exchange;
+        const before = grants.findMade(params.name);
+        // who could not have made it cannot take it away
+        const rule = await recordingRefusal(ports, exchange, () =>
+          authorizeGranting(grants.all(), principal, before.grant, trustDomain),
+        );
+        requireMatch(ifMatch, renderGrant(before));
+        await grants.remove(before.grant.name, [
+          draft(ports, 'grant.deleted', 'allowed', principal, door, { grant: before.grant.name, rule }),
+        ]);
+        return { empty: true };
+      }),
 
     explainGrant: async (exchange: Exchange<ExplainRequest>): Promise<Reply> => {
       const { body, principal } = exchange;
@@ -93,6 +129,15 @@ export const grantOperations = (ports: AdminPorts) => {
     };
   }
 };
+
+function refuseOtherName(given: string | undefined, name: string): void {
+  if (given === undefined || given === name) return;
+  throw new ChanceryError('invalid_request', {
+    message: `name: is ${JSON.stringify(given)}, in the path ${JSON.stringify(name)}`,
+    rule: 'a grant keeps its name',
+    fix: 'Leave the name out of the body, or make a new grant and delete this one.',
+  });
+}
 
 const renderGrant = ({ grant, stored }: BookedGrant): GrantResource =>
   ({

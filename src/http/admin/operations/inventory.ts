@@ -5,6 +5,7 @@ import { parseInstant } from '../../../base/clock.ts';
 import { decide } from '../../../domain/identity/authorize.ts';
 import { type Principal, principalIds } from '../../../domain/identity/principal.ts';
 import { isReserved } from '../../../domain/identity/spiffe-id.ts';
+import { parseLabel } from '../../../domain/issuance/labels.ts';
 import type { CertificateQuery, StoredCertificate } from '../../../domain/issuance/ports.ts';
 import type { Exchange, Reply } from '../exchange.ts';
 import type { AdminPorts } from '../ports.ts';
@@ -63,12 +64,14 @@ export const inventoryOperations = (ports: AdminPorts) => {
 
 function toQuery({
   expiresBefore,
+  label: labelText,
   limit: _limit,
   cursor: _cursor,
   ...rest
 }: QueryParameters): CertificateQuery {
+  const label = labelText === undefined ? undefined : parseLabel(labelText);
   const query = Object.fromEntries(
-    Object.entries(rest).filter(([, value]) => value !== undefined),
+    Object.entries({ ...rest, label }).filter(([, value]) => value !== undefined),
   ) as CertificateQuery;
   if (expiresBefore === undefined) return query;
   const instant = parseInstant(expiresBefore);

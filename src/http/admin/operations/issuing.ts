@@ -80,7 +80,7 @@ export const issuingOperations = (ports: AdminPorts) => {
 
   return {
     signCertificate: (exchange: Exchange<SignRequest>) => {
-      const { issuer, profile, csr, names, ttl } = exchange.body;
+      const { issuer, profile, csr, names, ttl, owner, labels } = exchange.body;
       return run(exchange, {
         principal: exchange.principal,
         door: exchange.door,
@@ -88,11 +88,13 @@ export const issuingOperations = (ports: AdminPorts) => {
         proof: { csr: csrOf(csr) },
         names: names && parseNames(names as Parameters<typeof parseNames>[0]),
         ttl: parseTtl(ttl),
+        owner,
+        labels,
       });
     },
 
     generateCertificate: async (exchange: Exchange<GenerateRequest>) => {
-      const { issuer, profile, names, keyType, ttl } = exchange.body;
+      const { issuer, profile, names, keyType, ttl, owner, labels } = exchange.body;
       let pair: KeyPair | undefined;
       const reply = await run(
         exchange,
@@ -104,6 +106,8 @@ export const issuingOperations = (ports: AdminPorts) => {
           proof: { makeHere: async () => (pair = await generateKeyPair(keyType)).publicKey },
           names: parseNames(names as Parameters<typeof parseNames>[0]),
           ttl: parseTtl(ttl),
+          owner,
+          labels,
         },
         () =>
           pair === undefined ? {} : { privateKey: encodePem('PRIVATE KEY', exportPkcs8(pair.privateKey)) },

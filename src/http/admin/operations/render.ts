@@ -2,6 +2,7 @@
 import type { CertificateDetail, CertificateSummary, IssuedCertificate } from '../../../api/certificates.ts';
 import { formatInstant, type Instant } from '../../../base/clock.ts';
 import { toNameLists } from '../../../domain/identity/names.ts';
+import { hasLabels } from '../../../domain/issuance/labels.ts';
 import type { Generation } from '../../../domain/issuance/issuer.ts';
 import {
   type CertificateRecord,
@@ -72,6 +73,8 @@ export const renderSummary = (stored: StoredCertificate, now: Instant): Certific
     ? {}
     : { revocationReason: CRL_REASONS[stored.revocationReason] ?? 'unspecified' }),
   ...(stored.renews === null ? {} : { renews: stored.renews }),
+  ...(stored.owner === null ? {} : { owner: stored.owner }),
+  ...(hasLabels(stored.labels) ? { labels: { ...stored.labels } } : {}),
 });
 
 export function renderDetail(

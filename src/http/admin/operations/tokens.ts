@@ -13,6 +13,7 @@ import { findIssuer, findProfile } from '../../../domain/issuance/selection.ts';
 import { sha256, toHex } from '../../../x509/bytes.ts';
 import type { Exchange, Reply } from '../exchange.ts';
 import { draft } from '../draft.ts';
+import { requireMatch } from '../etag.ts';
 import type { AdminPorts } from '../ports.ts';
 import { recordingRefusal } from '../recording-refusal.ts';
 import { parseTtl } from './issuing.ts';
@@ -54,12 +55,13 @@ export const tokenOperations = (ports: AdminPorts) => {
     showToken: ({ params }: ById): Reply => ({ body: renderToken(find(params.id), clock.now()) }),
 
     revokeToken: async (exchange: ById): Promise<Reply> => {
-      const { params, principal, door } = exchange;
+      const { params, principal, door, ifMatch } = exchange;
       const token = find(params.id);
       if (token.createdBy !== principalId(principal))
         await recordingRefusal(ports, exchange, () =>
           authorizeEverywhere(ports.grants.all(), principal, 'admin', trustDomain),
         );
+      requireMatch(ifMatch, renderToken(token, clock.now()));
       await tokens.revoke(token.id, clock.now(), [
         draft(ports, 'token.revoked', 'allowed', principal, door, { token: token.id }),
       ]);
