@@ -6,6 +6,9 @@ import { chancery, type Circumstances, type Outcome, temporaryFolder } from './r
 
 const root = {
   name: 'internal',
+  line: 'internal',
+  state: 'current',
+  offline: false,
   subject: 'CN=Internal,O=example.test',
   fingerprint: 'ab'.repeat(32),
   notBefore: '2026-01-01T00:00:00Z',
@@ -35,8 +38,8 @@ describe('output modes', () => {
   test('table: aligned columns, nothing trailing', async () => {
     const { stdout, stderr } = await run('ca list', { now });
     expect(stdout).toBe(
-      `NAME      SUBJECT                     KEY         EXPIRES  FINGERPRINT\n` +
-        `internal  CN=Internal,O=example.test  ecdsa-p384  in 7d    ${root.fingerprint}\n`,
+      `NAME      SUBJECT                     STATE    KEY         EXPIRES  FINGERPRINT\n` +
+        `internal  CN=Internal,O=example.test  current  ecdsa-p384  in 7d    ${root.fingerprint}\n`,
     );
     expect(stderr).not.toContain('error');
   });
