@@ -11,6 +11,8 @@ import { dnsNameFault, toLowerAscii } from './names.ts';
 import { spiffeIdFault } from './spiffe-id.ts';
 
 export type NamePattern =
+  /** One name as it is: a wildcard in it is a character like others. */
+  | { readonly kind: Name['kind']; readonly text: string; readonly exact: true }
   | { readonly kind: 'uri' | 'dns' | 'email'; readonly text: string; readonly segments: readonly string[] }
   | { readonly kind: 'ip'; readonly text: string; readonly range: IpRange };
 
@@ -82,8 +84,12 @@ function sampleFault(kind: 'uri' | 'dns' | 'email', sample: string): string | un
     : 'it is not local-part@host';
 }
 
+/** The pattern that only this name matches. */
+export const exactPattern = ({ kind, value }: Name): NamePattern => ({ kind, text: value, exact: true });
+
 export function nameMatches(pattern: NamePattern, name: Name): boolean {
   if (pattern.kind !== name.kind) return false;
+  if ('exact' in pattern) return pattern.text === name.value;
   if (pattern.kind === 'ip') {
     const ip = parseIp(name.value);
     return ip !== undefined && ipInRange(ip, pattern.range);
@@ -93,6 +99,8 @@ export function nameMatches(pattern: NamePattern, name: Name): boolean {
 
 /** Whether every name that `inner` matches is matched by `outer`. */
 export function patternContains(outer: NamePattern, inner: NamePattern): boolean {
+  if ('exact' in inner) return nameMatches(outer, { kind: inner.kind, value: inner.text });
+  if ('exact' in outer) return false;
   if (outer.kind === 'ip') return inner.kind === 'ip' && rangeInRange(inner.range, outer.range);
   return inner.kind === outer.kind && segmentsMatch(outer.segments, inner.segments);
 }

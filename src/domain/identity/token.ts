@@ -2,7 +2,8 @@
 import { ChanceryError } from '../../base/errors.ts';
 import { type Duration, formatDuration, type Instant } from '../../base/clock.ts';
 import { builtinGrant, type Grant } from './grant.ts';
-import { type Name, toNameLists } from './names.ts';
+import type { Name } from './names.ts';
+import { exactPattern } from './pattern.ts';
 
 export interface Token {
   /** Public: how the token is listed, revoked, and named in the audit log. */
@@ -36,16 +37,17 @@ export function tokenState({ used, uses, expiresAt, revokedAt }: StoredToken, no
 export const MAX_TOKEN_LIFE: Duration = 30 * 24 * 3_600_000;
 export const MAX_TOKEN_USES = 10_000;
 
-/** What a token lets its holder do: ask for its names, nothing else. */
-export const tokenGrant = ({ id, issuer, profile, names, maxTtl, owner }: Token): Grant =>
-  builtinGrant(`token:${id}`, `token:${id}`, {
+/** What a token lets its holder do: ask for its names, nothing else. A token for `*.example.test` is not one for `a.example.test`. */
+export const tokenGrant = ({ id, issuer, profile, names, maxTtl, owner }: Token): Grant => ({
+  ...builtinGrant(`token:${id}`, `token:${id}`, {
     verbs: ['issue'],
     issuer,
     profiles: [profile],
-    ...toNameLists(names),
     ...(maxTtl === null ? {} : { maxTtl: formatDuration(maxTtl) }),
     ...(owner === null ? {} : { owner }),
-  });
+  }),
+  patterns: names.map(exactPattern),
+});
 
 export const tokenSpent = (id: string): ChanceryError =>
   new ChanceryError('token_spent', {

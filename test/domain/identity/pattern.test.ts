@@ -4,6 +4,7 @@ import {
   nameMatches,
   parsePattern,
   parsePrincipalPattern,
+  exactPattern,
   patternContains,
   principalMatches,
   principalPatternContains,
@@ -156,6 +157,15 @@ describe('one pattern contains another', () => {
     ['email', 'ann@**', '*@example.test', false],
   ])('%s %s contains %s: %s', (kind, outer, inner, contained) => {
     expect(patternContains(parsePattern(kind, outer), parsePattern(kind, inner))).toBe(contained);
+  });
+
+  it('an exact one contains itself and is contained like its name, also with a wildcard in that', () => {
+    const wildcard = exactPattern({ kind: 'dns', value: '*.example.test' });
+    expect(patternContains(wildcard, wildcard)).toBe(true);
+    expect(patternContains(parsePattern('dns', '**.example.test'), wildcard)).toBe(true);
+    expect(patternContains(parsePattern('dns', 'a.example.test'), wildcard)).toBe(false);
+    expect(patternContains(wildcard, parsePattern('dns', 'a.example.test'))).toBe(false);
+    expect(patternContains(wildcard, parsePattern('dns', '*.example.test'))).toBe(false);
   });
 });
 

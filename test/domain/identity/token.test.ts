@@ -79,6 +79,16 @@ describe('Vault CVE-2023-24999: a token is good for its own names, issuer and pr
     expect(allowed({ principalIds: ['token:t2'] })).toBe(false);
   });
 
+  it('a wildcard in them is a name, not a pattern', () => {
+    const names = parseNames({ dns: ['*.example.test'], email: ['*@example.test'] });
+    const own = [tokenGrant({ ...token, names })];
+    const may = (wanted: typeof names): boolean =>
+      decide(own, { ...ask, names: wanted }, TRUST_DOMAIN).allowed;
+    expect(may(names)).toBe(true);
+    expect(may(parseNames({ dns: ['a.example.test'] }))).toBe(false);
+    expect(may(parseNames({ email: ['ann@example.test'] }))).toBe(false);
+  });
+
   it('for no longer than it says', () => {
     const short = [tokenGrant({ ...token, maxTtl: 10 * MINUTE })];
     expect(decide(short, { ...ask, ttl: 10 * MINUTE }, TRUST_DOMAIN).allowed).toBe(true);
