@@ -41,13 +41,23 @@ function checkout(): Package {
   return made;
 }
 
-function start(program: string, args: readonly string[] = [], { cwd = '/', path = '/usr/bin:/bin' } = {}) {
+interface Surroundings {
+  readonly cwd?: string;
+  readonly path?: string;
+  readonly CDPATH?: string;
+}
+
+function start(
+  program: string,
+  args: readonly string[] = [],
+  { cwd = '/', path = '/usr/bin:/bin', CDPATH }: Surroundings = {},
+) {
   const { NODE_COMPILE_CACHE: _, ...env } = process.env;
   const { status, stdout, stderr, pid } = spawnSync(program, args, {
     cwd,
     encoding: 'utf8',
     timeout: 10_000,
-    env: { ...env, PATH: path },
+    env: { ...env, PATH: path, ...(CDPATH !== undefined && { CDPATH }) },
   });
   return { status, stdout, stderr, pid, lines: stdout.split('\n') };
 }
@@ -91,6 +101,14 @@ describe('bin/chancery', () => {
     expect(start('sh', ['chancery'], { cwd: join(folder, 'bin') }).lines).toContain(here);
     expect(start('second', [], { path: `${links}:/usr/bin:/bin` }).lines).toContain(here);
     expect(start(join(links, 'folder/bin/chancery')).lines).toContain(here);
+  });
+
+  test('is not led elsewhere by the CDPATH of a shell', () => {
+    const { folder } = checkout();
+    const elsewhere = temporaryFolder();
+    mkdirSync(join(elsewhere, 'bin'));
+    const { lines } = start('bin/chancery', [], { cwd: folder, CDPATH: elsewhere });
+    expect(lines).toContain(`${folder}/src/cli.ts`);
   });
 
   test('runs compiled JavaScript when it is installed, by the Node beside it', () => {
