@@ -18,6 +18,7 @@ export interface HousekeepingOptions {
 /** In one transaction: some ten milliseconds, in which others wait. */
 const BATCH = 500;
 const PAUSE = 50;
+const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, PAUSE));
 /** A clock that leaps ahead must not make a year's records forgotten: somebody gets a day to notice. */
 const LEAP = HOUR;
 const LONG_SILENCE = 7 * DAY;
@@ -69,7 +70,7 @@ export class Housekeeping {
   async round(): Promise<void> {
     const { store, clock, retention } = this.#options;
     const now = clock.now();
-    await store.pruneClaims(now - retention.idempotency);
+    while (!this.#stopped && (await store.pruneClaims(now - retention.idempotency)) > 0) await pause();
     await store.tokens.prune(now - retention.tokens);
     const what = forgettable(now, retention.certificates);
     let count = BATCH;
@@ -77,7 +78,7 @@ export class Housekeeping {
       count = await store.forgetCertificates({ ...what, limit: BATCH }, (forgotten) => [
         forgottenDraft(forgotten, what.expiredBefore, clock.now()),
       ]);
-      if (count === BATCH) await new Promise((resolve) => setTimeout(resolve, PAUSE));
+      if (count === BATCH) await pause();
     }
   }
 

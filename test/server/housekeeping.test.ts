@@ -73,6 +73,17 @@ describe('housekeeping', () => {
     expect(store.inventory.count()).toBe(COUNT - 500);
   });
 
+  test('forgets Idempotency-Keys batch by batch, until none is left or it is stopped', async () => {
+    const left = [1000, 1000, 3, 0, 1000];
+    store.pruneClaims = () => Promise.resolve(left.shift() ?? 0);
+    await keeper().round();
+    expect(left).toEqual([1000]);
+    const stopped = keeper();
+    await stopped.stop();
+    await stopped.round();
+    expect(left).toEqual([1000]);
+  });
+
   test.each([
     ['a clock that leaps ahead while it runs', 0],
     ['a clock that is ahead at the start, long after the last audit entry', 1000 * DAY],

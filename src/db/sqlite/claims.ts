@@ -16,8 +16,12 @@ export interface Claims {
   /** Inside a job: claims the key, or says who holds it. */
   claim(claim: IdempotencyClaim, serial: string): ClaimHolder | undefined;
   find(principal: string, key: string): ClaimHolder | undefined;
+  /** Forgets those of before, one batch at most; says how many. */
   prune(before: Instant): Promise<number>;
 }
+
+/** Some milliseconds, in which others wait: a busy hour leaves millions. */
+export const PRUNED_AT_ONCE = 1000;
 
 interface HolderRow {
   readonly serial: Buffer;
@@ -32,7 +36,11 @@ export function openClaims({ database, writer }: Rooms): Claims {
   const select: Statement<[string, string], HolderRow> = database.prepare(
     'SELECT serial, request_hash FROM idempotency_claims WHERE principal = ? AND key = ?',
   );
-  const remove: Statement<[number]> = database.prepare('DELETE FROM idempotency_claims WHERE claimed_at < ?');
+  const remove: Statement<[number, number]> = database.prepare(
+    `DELETE FROM idempotency_claims WHERE (principal, key) IN (
+       SELECT principal, key FROM idempotency_claims INDEXED BY idempotency_claims_claimed_at
+       WHERE claimed_at < ? LIMIT ?)`,
+  );
 
   const holder = (principal: string, key: string): ClaimHolder | undefined => {
     const row = select.get(principal, key);
@@ -44,6 +52,6 @@ export function openClaims({ database, writer }: Rooms): Claims {
       return changes === 1 ? undefined : holder(principal, key);
     },
     find: (principal, key) => writer.read(() => holder(principal, key)),
-    prune: (before) => writer.write(() => remove.run(before).changes),
+    prune: (before) => writer.write(() => remove.run(before, PRUNED_AT_ONCE).changes),
   };
 }

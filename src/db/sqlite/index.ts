@@ -52,7 +52,7 @@ export interface Store {
   probe(): Promise<void>;
   /** The latest time in the audit log, 0 for an empty one: what the clock guard compares with. From memory. */
   latestAuditTime(): Instant;
-  /** Forgets Idempotency-Keys that were claimed before `before`; says how many. */
+  /** Forgets Idempotency-Keys that were claimed before `before`, at most one batch; says how many. */
   pruneClaims(before: Instant): Promise<number>;
   /** Forgets certificates that expired long ago, at most one batch; says how many. */
   readonly forgetCertificates: Forget;

@@ -1,6 +1,7 @@
 /** A store with many certificates opens as fast as an empty one, and forgets without standing still. */
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
+import { PRUNED_AT_ONCE } from '../../../src/db/sqlite/claims.ts';
 import { openStore } from '../../../src/db/sqlite/index.ts';
 import { DAY } from '../../../src/base/clock.ts';
 import { FakeClock } from '../../fakes/clock.ts';
@@ -59,3 +60,16 @@ test('200,000 certificates and audit entries are no reason to start later, and o
   expect(again.other.prepare('SELECT count(*) FROM certificates').pluck().get()).toBe(MANY - OLD + 1);
   expect(again.other.prepare('SELECT count(*) FROM certificate_names').pluck().get()).toBe(MANY - OLD + 1);
 }, 60_000);
+
+test('claims of a busy day go in small steps, by their index', async () => {
+  const store = openTestStore();
+  store.other.exec(`
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500)
+    INSERT INTO idempotency_claims SELECT 'p', 'key-' || i, zeroblob(32), zeroblob(16), ${NOON} + i FROM n`);
+  const steps: number[] = [];
+  for (let count = 1; count > 0; steps.push(count)) count = await store.pruneClaims(NOON + 2301);
+  expect(steps).toEqual([PRUNED_AT_ONCE, PRUNED_AT_ONCE, 300, 0]);
+  expect(store.other.prepare('SELECT min(claimed_at) FROM idempotency_claims').pluck().get()).toBe(
+    NOON + 2301,
+  );
+});
