@@ -1,8 +1,11 @@
 /** Renders openapi.yaml from the route table and the schemas that validate requests, so that they cannot drift apart. */
+import { STATUS_CODES } from 'node:http';
 import { stringify } from 'yaml';
 import { z } from 'zod';
 import { Problem } from '../src/api/common.ts';
-import { type Route, ROUTES } from '../src/api/routes.ts';
+import { problemsOf } from './problems.ts';
+import { type Operation, type Route, ROUTES } from '../src/api/routes.ts';
+import { type ErrorCode, ERRORS } from '../src/base/errors.ts';
 import * as audit from '../src/api/audit.ts';
 import * as authority from '../src/api/authority.ts';
 import * as certificates from '../src/api/certificates.ts';
@@ -64,6 +67,78 @@ const IDEMPOTENCY_KEY = {
   schema: { type: 'string', pattern: '^[\\x21-\\x7e]{1,200}$' },
 };
 
+const OPERATIONS = Object.entries(ROUTES) as [Operation, Route][];
+
+const IF_MATCH = {
+  name: 'If-Match',
+  in: 'header',
+  required: false,
+  description: 'ETags; 412 when none of them is that of the object as it is',
+  schema: { type: 'string' },
+};
+
+const IF_NONE_MATCH = {
+  name: 'If-None-Match',
+  in: 'header',
+  required: false,
+  description: 'ETags; 304 when one of them is that of the object as it is',
+  schema: { type: 'string' },
+};
+
+const HEADERS: Readonly<Record<string, Record<string, unknown>>> = {
+  'X-Request-Id': {
+    description: 'Stands in the audit entries of the request, too',
+    required: true,
+    schema: { type: 'string', format: 'uuid' },
+  },
+  ETag: { description: 'RFC 9110 8.8.3, strong', required: true, schema: { type: 'string' } },
+  'Idempotency-Replayed': {
+    description: '`true` in an answer from the record',
+    schema: { type: 'string', enum: ['true'] },
+  },
+  'Retry-After': { description: 'Seconds', required: true, schema: { type: 'string', pattern: '^[0-9]+$' } },
+  'WWW-Authenticate': { description: 'RFC 9110 11.6.1', required: true, schema: { type: 'string' } },
+};
+
+const headers = (...names: readonly string[]): Record<string, unknown> =>
+  Object.fromEntries(
+    ['X-Request-Id', ...names].map((name) => [name, { $ref: `#/components/headers/${name}` }]),
+  );
+
+const HEADERS_OF_PROBLEMS: Readonly<Record<number, readonly string[]>> = {
+  401: ['WWW-Authenticate'],
+  503: ['Retry-After'],
+};
+
+const codesByStatus = (id: Operation): Map<number, ErrorCode[]> =>
+  Map.groupBy(problemsOf(id), (code) => ERRORS[code].status);
+
+/** Every status that the operation can answer with besides success. */
+const problems = (id: Operation): Record<string, unknown> =>
+  Object.fromEntries(
+    [...codesByStatus(id).keys()].map((status) => [
+      status,
+      { $ref: `#/components/responses/Problem${status}` },
+    ]),
+  );
+
+/** One for each status; which codes stand behind it is said with the operation. */
+const PROBLEM_RESPONSES = (): Record<string, unknown> => {
+  const statuses = new Set(OPERATIONS.flatMap(([id]) => [...codesByStatus(id).keys()]));
+  return Object.fromEntries(
+    [...statuses]
+      .sort((a, b) => a - b)
+      .map((status) => [
+        `Problem${status}`,
+        {
+          description: STATUS_CODES[status] ?? String(status),
+          headers: headers(...(HEADERS_OF_PROBLEMS[status] ?? [])),
+          content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+        },
+      ]),
+  );
+};
+
 const WHO: Readonly<Record<Route['rule'], string>> = {
   public: 'Anybody may call it.',
   authenticated: 'Any principal may call it; grants decide the rest.',
@@ -71,11 +146,15 @@ const WHO: Readonly<Record<Route['rule'], string>> = {
   'admin-everything': 'For principals whose grant gives `admin` on every issuer, profile and name.',
 };
 
-function operation(id: string, route: Route): Record<string, unknown> {
+const isConditional = ({ method, etag }: Route): boolean => method === 'get' && etag === true;
+
+function operation(id: Operation, route: Route): Record<string, unknown> {
   const params = [
     ...parameters(route.params, 'path'),
     ...parameters(route.query, 'query'),
     ...(route.idempotent === true ? [IDEMPOTENCY_KEY] : []),
+    ...(route.ifMatch === true ? [IF_MATCH] : []),
+    ...(isConditional(route) ? [IF_NONE_MATCH] : []),
   ];
   const content =
     route.response === undefined
@@ -87,6 +166,9 @@ function operation(id: string, route: Route): Record<string, unknown> {
     operationId: id,
     summary: route.summary,
     description: WHO[route.rule],
+    'x-problems': Object.fromEntries(
+      [...codesByStatus(id)].map(([status, codes]) => [status, codes.join(', ')]),
+    ),
     ...(route.rule === 'public' ? { security: [] } : {}),
     ...(params.length === 0 ? {} : { parameters: params }),
     ...(route.body === undefined
@@ -98,19 +180,25 @@ function operation(id: string, route: Route): Record<string, unknown> {
           },
         }),
     responses: {
-      [route.status]: { description: 'Done', ...(content === undefined ? {} : { content }) },
-      default: {
-        description: 'A problem',
-        content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+      [route.status]: {
+        description: 'Done',
+        headers: headers(
+          ...(route.etag === true ? ['ETag'] : []),
+          ...(route.idempotent === true ? ['Idempotency-Replayed'] : []),
+        ),
+        ...(content === undefined ? {} : { content }),
       },
+      ...(isConditional(route)
+        ? { 304: { description: 'It is as the If-None-Match has it', headers: headers('ETag') } }
+        : {}),
+      ...problems(id),
     },
   };
 }
 
 export function renderOpenApi(version: string): string {
   const paths: Record<string, Record<string, unknown>> = {};
-  for (const [id, route] of Object.entries(ROUTES) as [string, Route][])
-    (paths[route.path] ??= {})[route.method] = operation(id, route);
+  for (const [id, route] of OPERATIONS) (paths[route.path] ??= {})[route.method] = operation(id, route);
   const used = JSON.stringify(paths);
   const schemas = Object.fromEntries(
     Object.entries(COMPONENTS)
@@ -141,6 +229,8 @@ export function renderOpenApi(version: string): string {
           description: 'An enrolment token (chy_…), or a JWT of a login provider of the configuration',
         },
       },
+      headers: HEADERS,
+      responses: PROBLEM_RESPONSES(),
       schemas,
     },
   };

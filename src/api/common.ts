@@ -67,6 +67,9 @@ export const Problem = z
     fix: z.string().optional().describe('What to do about it'),
     errors: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
     decision: z.unknown().optional().describe('For refusals by grant: the explanation'),
+    generations: z.array(z.string()).optional().describe('What has to retire before'),
+    living: z.int().optional().describe('How many certificates would be stranded'),
+    latestNotAfter: Time.optional().describe('Until when the last of them lives'),
     requestId: z.string(),
   })
   .describe('A problem (RFC 9457)');

@@ -1,0 +1,298 @@
+/** openapi.yaml is what the server does: every operation is called, every answer held against what stands there. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { Problem } from '../../src/api/common.ts';
+import { problemsOf } from '../../scripts/problems.ts';
+import { type Operation, type Route, ROUTES } from '../../src/api/routes.ts';
+import { DAY, HOUR } from '../../src/base/clock.ts';
+import { ERRORS, type ErrorCode } from '../../src/base/errors.ts';
+import { makeRoot, signRequest, signRootCrl } from '../../src/server/offline/verbs.ts';
+import {
+  authorityKeyIdentifier,
+  basicConstraints,
+  keyUsage,
+  subjectKeyIdentifier,
+} from '../../src/x509/extensions.ts';
+import { exportPkcs8, generateKeyPair } from '../../src/x509/key-pair.ts';
+import { commonName, encodeName } from '../../src/x509/name.ts';
+import { decodePemOne, encodePem } from '../../src/x509/pem.ts';
+import { keyIdentifier } from '../../src/x509/public-key.ts';
+import { signCertificate } from '../support/authority.ts';
+import { type AskOptions, makeCsr, startTestServer, type TestServer } from '../support/running-server.ts';
+
+const OPERATIONS = Object.entries(ROUTES) as [Operation, Route][];
+const folder = mkdtempSync(join(tmpdir(), 'chancery-openapi-'));
+const passphraseFile = join(folder, 'passphrase');
+let server: TestServer;
+/** Whose roots are elsewhere. */
+let offline: TestServer;
+
+beforeAll(async () => {
+  writeFileSync(passphraseFile, 'a passphrase of its own\n', { mode: 0o600 });
+  [server, offline] = await Promise.all([
+    startTestServer(),
+    startTestServer('', { folder: join(folder, 'vault'), passphraseFile }),
+  ]);
+});
+afterAll(async () => {
+  await Promise.all([server.stop(), offline.stop()]);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+interface Call extends AskOptions {
+  readonly params?: Readonly<Record<string, string>>;
+  readonly query?: string;
+  readonly body?: unknown;
+  readonly at?: TestServer;
+}
+
+const seen = new Map<Operation, Set<number>>();
+
+/** Calls an operation and holds the answer against its row: status, headers, every field. */
+async function call(
+  operation: Operation,
+  { params = {}, query = '', body, at = server, ...options }: Call = {},
+) {
+  const route: Route = ROUTES[operation];
+  const path = route.path.replace(/\{(\w+)\}/g, (_all, name: string) =>
+    encodeURIComponent(params[name] ?? ''),
+  );
+  const answer = await at.ask(route.method.toUpperCase(), path + query, body, options);
+  const { status, headers, json, text } = answer;
+  const what = `${operation} ${status} ${text.slice(0, 400)}`;
+  seen.set(operation, (seen.get(operation) ?? new Set()).add(status));
+  expect(headers['x-request-id'], what).toMatch(/^[0-9a-f-]{36}$/);
+  if (status >= 400) {
+    expect(headers['content-type'], what).toBe('application/problem+json');
+    expect(Problem.parse(json), what).toEqual(json);
+    const code = json['code'] as ErrorCode;
+    expect(problemsOf(operation), what).toContain(code);
+    expect(ERRORS[code].status, what).toBe(status);
+    expect(headers['www-authenticate'] !== undefined, what).toBe(status === 401);
+    expect(headers['retry-after'] !== undefined, what).toBe(status === 503);
+    return answer;
+  }
+  if (status === 304) {
+    expect([route.method, route.etag, text], what).toEqual(['get', true, '']);
+    return answer;
+  }
+  expect(status, what).toBe(route.status);
+  expect(headers['etag'] !== undefined, what).toBe(route.etag === true);
+  if (route.response === undefined)
+    expect(headers['content-type'], what).toBe(route.status === 204 ? undefined : route.media);
+  else {
+    expect(headers['content-type'], what).toBe('application/json');
+    // no field is missing or malformed, and none stands there that is not described
+    expect(route.response.parse(json), what).toEqual(json);
+  }
+  return answer;
+}
+
+/** A call that has to go well. */
+async function good(operation: Operation, options?: Call) {
+  const answer = await call(operation, options);
+  expect(answer.status, answer.text).toBe(ROUTES[operation].status);
+  return answer;
+}
+
+const csr = async (name = 'a.example.test'): Promise<string> =>
+  (await makeCsr([{ kind: 'dns', value: name }])).csr;
+const GRANT = {
+  principal: 'mtls:clients:spiffe://example.test/**',
+  verbs: ['issue'],
+  issuer: '*',
+  profiles: ['server'],
+  dns: ['*.example.test'],
+  maxTtl: '1d',
+  owner: 'web team',
+};
+
+describe('answers are as openapi.yaml has them:', () => {
+  test('certificates', async () => {
+    const belonging = { owner: 'payments', labels: { env: 'production' } };
+    const headers = { 'idempotency-key': 'once' };
+    const body = { profile: 'server', csr: await csr(), ttl: '1h', ...belonging };
+    const { json } = await good('signCertificate', { body, headers });
+    const params = { serial: String(json['serial']) };
+    expect((await good('signCertificate', { body, headers })).headers['idempotency-replayed']).toBe('true');
+    await call('signCertificate', { body: { ...body, ttl: '2h' }, headers });
+    await good('generateCertificate', { body: { profile: 'server', names: { ip: ['192.0.2.1'] } } });
+    await good('renewCertificate', { params, body: { csr: (await makeCsr([])).csr } });
+    await good('showCertificate', { params });
+    await good('listCertificates', { query: '?limit=1&owner=payments&label=env:production' });
+    for (const query of ['?limit=0', '?cursor=x', '?label=x', '?expiresBefore=x', '?keyFingerprint=x'])
+      await call('listCertificates', { query });
+    await call('showCertificate', { params: { serial: '00' } });
+    await call('showCertificate', { params: { serial: 'x' } });
+    await call('renewCertificate', { params: { serial: '00' }, body: { csr: await csr() } });
+  });
+
+  test('the authority', async () => {
+    for (const operation of ['listIssuers', 'listProfiles', 'listRoots', 'showServer', 'listLogins'] as const)
+      await good(operation);
+    await good('showIssuer', { params: { name: 'servers' } });
+    await good('showProfile', { params: { name: 'server' } });
+    await good('showRoot', { params: { name: 'internal' } });
+    for (const operation of ['showIssuer', 'showProfile', 'showRoot'] as const)
+      expect((await call(operation, { params: { name: 'nobody' } })).status).toBe(404);
+  });
+
+  test('its changes', async () => {
+    await good('prepareIssuer', { params: { name: 'servers' } });
+    await call('prepareIssuer', { params: { name: 'servers' } });
+    await call('activateGeneration', { params: { id: 'nobody-1' } });
+    await good('activateGeneration', { params: { id: 'servers-2' } });
+    await call('retireGeneration', { params: { id: 'servers-1' } });
+    await call('retireGeneration', { params: { id: 'servers-2' } });
+    await good('prepareIssuer', { params: { name: 'servers' } });
+    await good('retireGeneration', { params: { id: 'servers-3' } });
+    await good('prepareRoot', { params: { name: 'workload' } });
+    await good('activateRoot', { params: { name: 'workload-r2' } });
+    await call('retireRoot', { params: { name: 'workload' } });
+    await call('prepareRoot', { params: { name: 'workload' }, at: offline });
+  });
+
+  test('what comes from an offline root', async () => {
+    const key = (name: string) => ({
+      rootKey: join(folder, 'vault', `${name}.root.json`),
+      passphraseFile,
+      now: Date.now(),
+    });
+    const { json } = await good('prepareIssuer', { params: { name: 'servers' }, at: offline });
+    const request = decodePemOne(String((json['request'] as { csr: string }).csr), 'CERTIFICATE REQUEST');
+    const signed = await signRequest({ ...key('internal'), csr: request, bounds: {}, life: 90 * DAY });
+    const certificate = encodePem('CERTIFICATE', signed.certificate);
+    await good('importGeneration', { body: { certificate }, at: offline });
+    await call('importGeneration', { body: { certificate }, at: offline });
+    const root = await makeRoot(key('internal'));
+    const body = { certificate: encodePem('CERTIFICATE', root.certificate) };
+    await good('importRoot', { params: { name: root.name }, body, at: offline });
+    await good('retireRoot', { params: { name: root.name }, at: offline });
+    const { crl } = await signRootCrl({ ...key('workload'), revoke: [] });
+    const fresh = { body: { crl: encodePem('X509 CRL', crl) }, at: offline };
+    await good('importCrl', fresh);
+    await call('importCrl', fresh);
+    await call('importCrl', { body: { crl: 'x' }, at: offline });
+  });
+
+  test('an issuer that was made elsewhere', async () => {
+    const [root, pair] = await Promise.all([generateKeyPair('ecdsa-p384'), generateKeyPair('ecdsa-p256')]);
+    const issuer = encodeName([commonName('Somebody’s root')]);
+    const now = Math.floor(Date.now() / 1000) * 1000;
+    const certify = (subject: typeof issuer, of: typeof pair) => {
+      const fields = { serial: Buffer.from('01', 'hex'), issuer, subject, notBefore: now - HOUR };
+      const identifiers = [
+        subjectKeyIdentifier(keyIdentifier(of.publicKey.keyBits)),
+        ...(of === root ? [] : [authorityKeyIdentifier(keyIdentifier(root.publicKey.keyBits))]),
+      ];
+      const extensions = [
+        basicConstraints({ ca: true }),
+        keyUsage(['keyCertSign', 'cRLSign']),
+        ...identifiers,
+      ];
+      const spki = of.publicKey.spki;
+      const der = signCertificate({ ...fields, notAfter: now + 90 * DAY, spki, extensions }, root);
+      return encodePem('CERTIFICATE', der);
+    };
+    const body = {
+      key: encodePem('PRIVATE KEY', exportPkcs8(pair.privateKey)),
+      certificate: certify(encodeName([commonName('Somebody’s issuer')]), pair),
+      root: certify(issuer, root),
+    };
+    await good('importIssuer', { params: { name: 'clients' }, body });
+    await call('importIssuer', { params: { name: 'clients' }, body });
+    await call('importIssuer', { params: { name: 'workload' }, body: { ...body, root: 'x' } });
+  });
+
+  test('grants', async () => {
+    const params = { name: 'web' };
+    await good('createGrant', { body: { name: 'web', ...GRANT } });
+    await call('createGrant', { body: { name: 'web', ...GRANT } });
+    const { headers } = await good('showGrant', { params });
+    const etag = String(headers['etag']);
+    expect((await call('showGrant', { params, headers: { 'if-none-match': etag } })).status).toBe(304);
+    await good('replaceGrant', { params, body: { ...GRANT, maxTtl: '2d' }, headers: { 'if-match': etag } });
+    const stale = { 'if-match': etag };
+    expect((await call('replaceGrant', { params, body: GRANT, headers: stale })).status).toBe(412);
+    expect((await call('deleteGrant', { params, headers: stale })).status).toBe(412);
+    await call('replaceGrant', { params: { name: 'builtin:admin' }, body: GRANT });
+    await good('listGrants');
+    await good('explainGrant', { body: { profile: 'server', names: { dns: ['a.example.test'] } } });
+    const principal = 'mtls:clients:spiffe://example.test/nobody';
+    await good('explainGrant', { body: { principal, profile: 'server', names: { dns: ['example.com'] } } });
+    await good('deleteGrant', { params });
+    await call('deleteGrant', { params });
+  });
+
+  test('tokens', async () => {
+    const names = { dns: ['a.example.test'] };
+    const { json } = await good('createToken', {
+      body: { profile: 'server', names, maxTtl: '1h', owner: 'web' },
+    });
+    const params = { id: String(json['id']) };
+    const login = { login: null, headers: { authorization: `Bearer ${String(json['token'])}` } };
+    await good('signCertificate', { body: { csr: await csr() }, ...login });
+    expect((await call('signCertificate', { body: { csr: await csr() }, ...login })).status).toBe(403);
+    const { headers } = await good('showToken', { params });
+    const known = { 'if-none-match': String(headers['etag']) };
+    expect((await call('showToken', { params, headers: known })).status).toBe(304);
+    await call('revokeToken', { params, headers: { 'if-match': '"x"' } });
+    await good('revokeToken', { params });
+    await good('showToken', { params });
+    await good('listTokens', { query: '?limit=2' });
+    await call('createToken', { body: { profile: 'server', names, expiresIn: '31d' } });
+  });
+
+  test('the audit log', async () => {
+    await good('listAudit', { query: '?from=1&limit=500' });
+    await good('signAuditHead');
+    await good('exportAudit');
+    await call('listAudit', { query: '?from=0' });
+  });
+
+  test('refusals of every operation', async () => {
+    for (const [operation, { rule, body, params, idempotent }] of OPERATIONS) {
+      const some = params && { params: { name: 'servers', id: 'servers-1', serial: '00' } };
+      const { status } = await call(operation, { ...some, login: null });
+      expect(status, operation).toBe(rule === 'public' ? 200 : 401);
+      expect((await call(operation, { ...some, query: '?nonsense=1' })).status, operation).toBe(400);
+      for (const authorization of ['Basic eA==', 'Bearer x', 'Bearer chy_x', 'Bearer a.b.c'])
+        expect((await call(operation, { ...some, headers: { authorization } })).status >= 400).toBe(
+          rule !== 'public',
+        );
+      if (body === undefined) continue;
+      expect((await call(operation, { ...some, raw: '{' })).status, operation).toBe(400);
+      expect((await call(operation, { ...some, body: {} })).status, operation).toBe(400);
+      const text = { 'content-type': 'text/plain' };
+      expect((await call(operation, { ...some, raw: 'x', headers: text })).status, operation).toBe(415);
+      expect((await call(operation, { ...some, raw: 'x'.repeat(65_537) })).status, operation).toBe(413);
+      if (idempotent !== true) continue;
+      const key = { headers: { 'idempotency-key': 'a b' } };
+      const { json } = await call(operation, {
+        ...some,
+        ...key,
+        body: { profile: 'server', csr: 'x', names: {} },
+      });
+      expect(json['status'], operation).toBe(400);
+    }
+  });
+
+  test('and no operation was left out', () => {
+    for (const [operation, { status }] of OPERATIONS)
+      expect(seen.get(operation)?.has(status), operation).toBe(true);
+  });
+});
+
+test('openapi.yaml lists each operation with all of its statuses, and nothing by default', () => {
+  const { paths } = parse(readFileSync('openapi.yaml', 'utf8')) as {
+    paths: Record<string, Record<string, { operationId: string; responses: object }>>;
+  };
+  const listed = Object.values(paths).flatMap((item) => Object.values(item));
+  expect(listed.map(({ operationId }) => operationId).sort()).toEqual(Object.keys(ROUTES).sort());
+  for (const { operationId, responses } of listed)
+    for (const status of seen.get(operationId as Operation) ?? [])
+      expect(Object.keys(responses), operationId).toContain(String(status));
+});
