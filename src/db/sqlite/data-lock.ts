@@ -1,5 +1,5 @@
 /** One process at a time works in a data folder: a lock that the kernel drops with the process, also after kill -9. */
-import { existsSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, openSync } from 'node:fs';
 import Database from 'better-sqlite3';
 
 export interface DataLock {
@@ -8,6 +8,9 @@ export interface DataLock {
 
 /** `undefined` when another process holds it. */
 export function lockData(file: string): DataLock | undefined {
+  // whoever may read it may lock it, too, and keep the server from starting
+  closeSync(openSync(file, 'a', 0o600));
+  chmodSync(file, 0o600);
   const database = new Database(file, { timeout: 0 });
   try {
     database.pragma('journal_mode = DELETE');
