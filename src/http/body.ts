@@ -15,6 +15,8 @@ const tooLarge = (): ChanceryError =>
 export function readBody(request: IncomingMessage): Promise<Buffer> {
   const announced = Number(request.headers['content-length'] ?? 0);
   if (announced > BODY_LIMIT) return Promise.reject(tooLarge());
+  // whoever hung up while the gate was asked: no event comes any more
+  if (request.destroyed && !request.complete) return Promise.reject(cutOff());
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;
