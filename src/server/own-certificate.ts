@@ -119,15 +119,17 @@ export class OwnCertificate {
     return [...generations, ...roots].map((der) => encodePem('CERTIFICATE', der));
   }
 
-  /** Renews when it is time, and tries again at the next call when it could not. */
+  /** Renews when it is time, and tries again a minute later when it could not. */
   async renewWhenDue(rotate: (credentials: ListenerCredentials) => void): Promise<void> {
     const { ports, log } = this.#options;
-    if (ports.clock.now() < this.#renewAt) return;
+    const now = ports.clock.now();
+    if (now < this.#renewAt) return;
+    // on a busy host a key takes longer than the next call: that one must not begin another
+    this.#renewAt = now + MINUTE;
     try {
       rotate(await this.issue());
       log.info('the listener has a new certificate');
     } catch (error) {
-      this.#renewAt = ports.clock.now() + MINUTE;
       log.error('the listener’s certificate was not renewed', {
         reason: error instanceof Error ? error.message : String(error),
       });
