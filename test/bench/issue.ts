@@ -39,7 +39,7 @@ export async function benchIssue(options: { readonly peers: boolean }): Promise<
     peer?.stop();
     await server.kill('SIGTERM');
     await at.remove();
-    await rm(folder, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true, maxRetries: 20 });
   }
 }
 
