@@ -47,10 +47,15 @@ export async function runDevelopment(options: ProgramOptions): Promise<StopCode>
   const samples = new AbortController();
   const stopped = untilStopped(server, () => samples.abort());
   developmentSummary(config, server).forEach(options.say);
-  await startSamples(config, samples.signal, {
-    say: (line) => options.say(`  ${line}`),
-    onFirstRotation: () => firstRotation(config).forEach(options.say),
-  });
+  try {
+    await startSamples(config, samples.signal, {
+      say: (line) => options.say(`  ${line}`),
+      onFirstRotation: () => firstRotation(config).forEach(options.say),
+    });
+  } catch (error) {
+    await server.stop(); // else it would go on behind the error
+    throw error;
+  }
   return stopped;
 }
 
