@@ -6,7 +6,9 @@ import { loginOf, makeCsr, startTestServer, type TestServer } from '../support/r
 let server: TestServer;
 beforeAll(async () => {
   server = await startTestServer(`grants:
-  - { name: app-team, principal: "mtls:workload:spiffe://example.test/team/*", verbs: [issue, read], issuer: servers, profiles: [server], dns: ["*.app.example.test"], maxTtl: 2d }`);
+  - { name: app-team, principal: "mtls:workload:spiffe://example.test/team/*", verbs: [issue, read], issuer: servers, profiles: [server], dns: ["*.app.example.test"], maxTtl: 2d }
+  - { name: some-clients, principal: "mtls:workload:spiffe://example.test/watch/some", verbs: [read], issuer: clients, profiles: [client], dns: ["c.example.test"] }
+  - { name: all-clients, principal: "mtls:workload:spiffe://example.test/watch/all", verbs: [read], issuer: clients, profiles: [client], uri: ["**"], dns: ["**"], ip: ["0.0.0.0/0", "::/0"], email: ["**"] }`);
 });
 afterAll(() => server.stop());
 
@@ -223,6 +225,17 @@ describe('the inventory', () => {
     );
     expect(hidden.status).toBe(404);
   });
+});
+
+test('certificates with reserved names are for who reads everything of their issuer', async () => {
+  const seenBy = async (who: string): Promise<unknown[]> => {
+    const { answer, key } = await sign('workload', 'uri', `spiffe://example.test/watch/${who}`);
+    const login = loginOf(answer.json, key);
+    const list = await server.ask('GET', '/api/v1/certificates?profile=client', undefined, { login });
+    return (list.json['certificates'] as { names: unknown }[]).map(({ names }) => names);
+  };
+  expect(await seenBy('all')).toContainEqual({ uri: ['spiffe://example.test/chancery/admin'] });
+  expect(await seenBy('some')).toEqual([]);
 });
 
 describe('grants', () => {

@@ -138,25 +138,35 @@ export function authorizeEverywhere(
   verb: Verb,
   trustDomain: TrustDomain,
 ): string {
-  const ids = principalIds(principal);
-  const everything = parseGrant(
-    { principal: 'acme:**', verbs: [verb], issuer: '*', profiles: ['*'], ...ALL_NAMES },
-    'api',
-    'everything',
-    trustDomain,
-  );
-  const found = grants.find(
-    (grant) =>
-      knows(grant, ids, trustDomain) &&
-      grant.maxTtl === undefined &&
-      grantExcess(grant, everything).length === 0,
-  );
+  const found = grantOfEveryName(grants, principal, { verb, issuer: '*', profile: '*' }, trustDomain);
   if (found !== undefined) return found.name;
   throw new ChanceryError('not_granted', {
     message: `${principalId(principal)} does not hold ${verb} on every issuer, profile and name`,
     rule: DENY_BY_DEFAULT,
     fix: 'Ask an operator who holds it.',
   });
+}
+
+/** The grant that gives the verb on every name of an issuer and profile (`*`: of all), `undefined` where none does. */
+export function grantOfEveryName(
+  grants: readonly Grant[],
+  principal: Principal,
+  { verb, issuer, profile }: Pick<Ask, 'verb' | 'issuer' | 'profile'>,
+  trustDomain: TrustDomain,
+): Grant | undefined {
+  const ids = principalIds(principal);
+  const everything = parseGrant(
+    { principal: 'acme:**', verbs: [verb], issuer, profiles: [profile], ...ALL_NAMES },
+    'api',
+    'everything',
+    trustDomain,
+  );
+  return grants.find(
+    (grant) =>
+      knows(grant, ids, trustDomain) &&
+      grant.maxTtl === undefined &&
+      grantExcess(grant, everything).length === 0,
+  );
 }
 
 /** Nobody can grant more than they hold: one grant of the grantor's has to contain the new one. */

@@ -2,7 +2,7 @@
 import type { CertificateList, CertificateQuery as QueryParameters } from '../../../api/certificates.ts';
 import { ChanceryError } from '../../../base/errors.ts';
 import { parseInstant } from '../../../base/clock.ts';
-import { decide } from '../../../domain/identity/authorize.ts';
+import { decide, grantOfEveryName } from '../../../domain/identity/authorize.ts';
 import { type Principal, principalIds } from '../../../domain/identity/principal.ts';
 import { isReserved } from '../../../domain/identity/spiffe-id.ts';
 import { parseLabel } from '../../../domain/issuance/labels.ts';
@@ -20,13 +20,12 @@ export const inventoryOperations = (ports: AdminPorts) => {
   function maySee(principal: Principal, stored: StoredCertificate): boolean {
     if (principal.kind === 'mtls' && principal.serial === stored.serial) return true;
     const { issuer, profile, names } = stored;
-    // reserved names are the authority's own: who reads everything else of an issuer reads these too
-    const visible = names.filter(({ kind, value }) => kind !== 'uri' || !isReserved(value, trustDomain));
-    return decide(
-      grants.all(),
-      { principalIds: principalIds(principal), verb: 'read', issuer, profile, names: visible },
-      trustDomain,
-    ).allowed;
+    const ask = { verb: 'read', issuer, profile } as const;
+    // reserved names are the authority's own, and in no grant: who reads everything else of an issuer reads these too
+    if (names.some(({ kind, value }) => kind === 'uri' && isReserved(value, trustDomain)))
+      return grantOfEveryName(grants.all(), principal, ask, trustDomain) !== undefined;
+    return decide(grants.all(), { ...ask, principalIds: principalIds(principal), names }, trustDomain)
+      .allowed;
   }
 
   return {
