@@ -192,6 +192,9 @@ function operation(id: Operation, route: Route): Record<string, unknown> {
         ? { 304: { description: 'It is as the If-None-Match has it', headers: headers('ETag') } }
         : {}),
       ...problems(id),
+      431: {
+        description: 'URL and headers have over 16 KiB; answered before anything is read, without a body',
+      },
     },
   };
 }

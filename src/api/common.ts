@@ -13,21 +13,26 @@ export const Serial = z
   .regex(/^[0-9a-f]{2,40}$/)
   .describe('Serial number, lower-case hexadecimal');
 
-/** No control characters, no breaks of lines, nothing that changes the direction of writing, no half of a pair. */
-const PRINTABLE =
-  '[^\\u0000-\\u001f\\u007f-\\u009f\\u200b-\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ud800-\\udfff\\ufeff]';
+/** No control characters, no breaks of lines, nothing that changes the direction of writing. */
+const PRINTABLE = '[^\\u0000-\\u001f\\u007f-\\u009f\\u200b-\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ufeff]';
+const isWellFormed = (text: string): boolean => text.isWellFormed();
+const HALVES = 'half of a surrogate pair';
 const LABEL_KEY = '[a-z0-9][a-z0-9._/-]{0,62}';
 
 export const Owner = z
   .string()
   .regex(new RegExp(`^${PRINTABLE}{1,200}$`, 'u'))
+  .refine(isWellFormed, HALVES)
   .describe('Who answers for it: 1 to 200 printable characters');
 
 const MAX_LABELS = 16;
 export const Labels = z
   .record(
     z.string().regex(new RegExp(`^${LABEL_KEY}$`)),
-    z.string().regex(new RegExp(`^${PRINTABLE}{0,200}$`, 'u')),
+    z
+      .string()
+      .regex(new RegExp(`^${PRINTABLE}{0,200}$`, 'u'))
+      .refine(isWellFormed, HALVES),
   )
   .refine((labels) => Object.keys(labels).length <= MAX_LABELS, `at most ${MAX_LABELS} labels`)
   .meta({

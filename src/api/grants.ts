@@ -23,7 +23,10 @@ const fields = {
   owner: Owner.optional(),
 };
 
-export const GrantRequest = z.strictObject({ name: ObjectName, ...fields }).describe('A new grant');
+/** `/grants/explain` is another route. */
+const NewName = ObjectName.refine((name) => name !== 'explain', 'explain is no name for a grant');
+
+export const GrantRequest = z.strictObject({ name: NewName, ...fields }).describe('A new grant');
 export type GrantRequest = z.infer<typeof GrantRequest>;
 
 export const GrantReplacement = z

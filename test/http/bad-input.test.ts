@@ -204,6 +204,30 @@ describe('requests', () => {
     const answer = await server.ask('PUT', SIGN);
     await expectRefusal(answer, 'method_not_allowed', 405);
     expect(answer.headers['allow']).toContain('POST');
+    for (const [method, path] of [
+      ['GET', '/api/v1/certificates/generate'],
+      ['DELETE', '/api/v1/grants/explain'],
+    ] as const) {
+      const other = await server.ask(method, path);
+      await expectRefusal(other, 'method_not_allowed', 405);
+      expect(other.headers['allow']).toBe('POST');
+    }
+  });
+
+  test('no grant takes the name of a route', async () => {
+    const grant = { principal: 'acme:**', verbs: ['issue'], issuer: '*', profiles: ['server'] };
+    await expectRefusal(
+      await server.ask('POST', '/api/v1/grants', { name: 'explain', ...grant }),
+      'invalid_request',
+      400,
+    );
+  });
+
+  test('the answer to a body that is too large arrives, however much is still to come', async () => {
+    for (const size of [100_000, 10_000_000]) {
+      const answer = await server.ask('POST', SIGN, undefined, { raw: 'x'.repeat(size) });
+      await expectRefusal(answer, 'body_too_large', 413);
+    }
   });
 });
 

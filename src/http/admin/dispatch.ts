@@ -187,14 +187,30 @@ export function sendProblem(
   }
   const { status, headers, body } = problemReply(error, requestId);
   // a body that nobody reads any more must not be taken for the next request
-  const unread = !request.complete ? { connection: 'close' } : {};
-  response
-    .writeHead(status, {
-      ...COMMON_HEADERS,
-      ...headers,
-      ...unread,
-      'x-request-id': requestId,
-      'content-length': Buffer.byteLength(body),
-    })
-    .end(body);
+  const unread = !request.complete;
+  response.writeHead(status, {
+    ...COMMON_HEADERS,
+    ...headers,
+    ...(unread ? { connection: 'close' } : {}),
+    'x-request-id': requestId,
+    'content-length': Buffer.byteLength(body),
+  });
+  if (!unread) {
+    response.end(body);
+    return;
+  }
+  response.write(body);
+  endWhenRead(request, response);
 }
+
+/** RFC 9112 9.6: closed while the client still writes, the connection would be reset before it has read the answer. */
+function endWhenRead(request: IncomingMessage, response: ServerResponse): void {
+  const end = (): void => {
+    clearTimeout(timer);
+    response.end();
+  };
+  const timer = setTimeout(end, LINGER_MILLISECONDS);
+  request.once('end', end).once('close', end).once('error', end).resume();
+}
+
+const LINGER_MILLISECONDS = 1000;

@@ -57,12 +57,16 @@ async function createApp(
     }),
   );
 
-  for (const [operation, route] of routesStaticFirst()) {
-    const path = route.path.replace(/\{(\w+)\}/g, ':$1');
-    app[route.method](path, (request: Request, response: Response) =>
-      dispatch(operation, request, response, { ...request.params }),
-    );
-  }
+  const serve = (routes: readonly [Operation, Route][]): void => {
+    for (const [operation, route] of routes)
+      app[route.method](route.path.replace(/\{(\w+)\}/g, ':$1'), (request: Request, response: Response) =>
+        dispatch(operation, request, response, { ...request.params }),
+      );
+  };
+  serve(ALL.filter(([, route]) => !isTemplate(route)));
+  // a path that is spelled out in the table is never taken for the name of something: `/grants/explain`
+  for (const [, route] of ALL) if (!isTemplate(route)) app.all(route.path, notFound(ports));
+  serve(ALL.filter(([, route]) => isTemplate(route)));
   for (const page of pages)
     app.get(page.path, (_request, response) => {
       if (page.policy !== undefined) response.setHeader('content-security-policy', page.policy);
@@ -73,21 +77,27 @@ async function createApp(
   return app;
 }
 
-/** `/grants/explain` before `/grants/{name}`. */
-const routesStaticFirst = (): [Operation, Route][] =>
-  (Object.entries(ROUTES) as [Operation, Route][]).sort(
-    ([, a], [, b]) => Number(a.path.includes('{')) - Number(b.path.includes('{')),
-  );
+const ALL = Object.entries(ROUTES) as [Operation, Route][];
+
+const isTemplate = ({ path }: Route): boolean => path.includes('{');
 
 /** Methods per path pattern, to tell a wrong method from a wrong path. */
-const PATTERNS = (Object.values(ROUTES) as Route[]).map(({ path, method }) => ({
+const PATTERNS = ALL.map(([, { path, method }]) => ({
+  path,
   pattern: new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]+')}$`),
   method: method.toUpperCase(),
 }));
 
+/** Of the path as it is spelled out, else of those that it fits. */
+function methodsOf(path: string): string[] {
+  const exact = PATTERNS.filter((row) => row.path === path);
+  const fitting = exact.length > 0 ? exact : PATTERNS.filter(({ pattern }) => pattern.test(path));
+  return fitting.map(({ method }) => method);
+}
+
 function notFound(ports: AdminPorts): RequestHandler {
   return (request, response) => {
-    const allowed = PATTERNS.filter(({ pattern }) => pattern.test(request.path)).map(({ method }) => method);
+    const allowed = methodsOf(request.path);
     const error =
       allowed.length > 0
         ? new ChanceryError('method_not_allowed', {
