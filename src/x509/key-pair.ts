@@ -30,6 +30,23 @@ export interface KeyPair {
 
 const generate = promisify(generateKeyPairCallback);
 
+/** Of the thread pool's four threads: other keys, files and passphrases go past the RSA keys that wait. */
+const RSA_AT_ONCE = 2;
+let rsaRunning = 0;
+const rsaWaiting: (() => void)[] = [];
+
+async function generateRsa(modulusLength: number): Promise<{ privateKey: KeyObject; publicKey: KeyObject }> {
+  if (rsaRunning < RSA_AT_ONCE) rsaRunning++;
+  else await new Promise<void>((turn) => rsaWaiting.push(turn));
+  try {
+    return await generate('rsa', { modulusLength, publicExponent: 0x10001 });
+  } finally {
+    const next = rsaWaiting.shift();
+    if (next === undefined) rsaRunning--;
+    else next();
+  }
+}
+
 /** Makes a key in the thread pool: an RSA key can take seconds. */
 export async function generateKeyPair(algorithm: KeyAlgorithm): Promise<KeyPair> {
   const { privateKey, publicKey } = await makeKey(algorithm);
@@ -45,7 +62,7 @@ function makeKey(algorithm: KeyAlgorithm): Promise<{ privateKey: KeyObject; publ
     case 'ed25519':
       return generate('ed25519', {});
     default:
-      return generate('rsa', { modulusLength: Number(algorithm.slice(4)), publicExponent: 0x10001 });
+      return generateRsa(Number(algorithm.slice(4)));
   }
 }
 
