@@ -124,12 +124,14 @@ export class Hierarchy {
       const { spki, fingerprint } = publicKey;
       const roots = authority.bundle(line);
       const plan = { certificate, spki, root: material.root, roots, trustDomain, now: clock.now() };
-      const root = await this.#foreignRoot(line, judgeImportedIssuer(plan), actor);
+      const judged = judgeImportedIssuer(plan);
       const number = this.#nextNumber(issuer);
       const id = generationId(issuer, number);
       // named by the key too: what is cut off here is never taken for a key of our own
       const keyId = `${id}.${toHex(fingerprint).slice(0, 16)}`;
       await keys.import(keyId, pkcs8);
+      // the key first: a foreign root in every bundle without its issuer would be worse than a key without either
+      const root = await this.#foreignRoot(line, judged, actor);
       return this.#add(
         { id, issuer, root, number, keyId, certificate },
         this.draft(actor, 'generation.imported', { ...caDetails(id, certificate), root, key: keyId }),

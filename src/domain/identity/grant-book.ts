@@ -3,6 +3,8 @@ import { ChanceryError } from '../../base/errors.ts';
 import type { AuditDraft } from '../audit/entry.ts';
 import { type Grant, type GrantSpec, parseGrant } from './grant.ts';
 import type { GrantStore, StoredGrant } from './ports.ts';
+import type { Principal } from './principal.ts';
+import { grantsOf } from './token-login.ts';
 import type { TrustDomain } from './spiffe-id.ts';
 
 export interface BookedGrant {
@@ -37,6 +39,11 @@ export class GrantBook {
 
   all(): readonly Grant[] {
     return this.#grants;
+  }
+
+  /** The grants that decide for a principal. */
+  of(principal: Principal): readonly Grant[] {
+    return grantsOf(principal, this.#grants);
   }
 
   booked(): readonly BookedGrant[] {

@@ -40,7 +40,7 @@ export async function admit(
   if (rule === 'authenticated') return principal;
   const verb = rule === 'read-everything' ? 'read' : 'admin';
   await recordingRefusal(ports, { principal, door, operation }, () =>
-    authorizeEverywhere(ports.grants.all(), principal, verb, ports.trustDomain),
+    authorizeEverywhere(ports.grants.of(principal), principal, verb, ports.trustDomain),
   );
   return principal;
 }

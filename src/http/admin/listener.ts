@@ -30,7 +30,10 @@ export function createAdminListener(ports: AdminPorts, pages: readonly PublicPag
     app ??= createApp(ports, dispatch, pages);
     app.then(
       (serve) => serve(request, response),
-      (error: unknown) => sendProblem(request, response, error, doorOf(request).requestId),
+      (error: unknown) => {
+        app = undefined; // what could not be loaded now is tried again
+        sendProblem(request, response, error, doorOf(request).requestId);
+      },
     );
   };
 }

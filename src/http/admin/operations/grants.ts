@@ -11,7 +11,6 @@ import { formatDuration, formatInstant } from '../../../base/clock.ts';
 import { authorizeEverywhere, authorizeGranting } from '../../../domain/identity/authorize.ts';
 import type { BookedGrant } from '../../../domain/identity/grant-book.ts';
 import type { Grant, GrantSpec } from '../../../domain/identity/grant.ts';
-import { grantsOf } from '../../../domain/identity/token-login.ts';
 import { parseNames, toNameLists } from '../../../domain/identity/names.ts';
 import { principalId, principalIds } from '../../../domain/identity/principal.ts';
 import { decideLifetime } from '../../../domain/issuance/lifetime.ts';
@@ -41,7 +40,7 @@ export const grantOperations = (ports: AdminPorts) => {
       const spec = body as GrantSpec & { readonly name: string };
       const grant = grants.parse(spec);
       const rule = await recordingRefusal(ports, exchange, () =>
-        authorizeGranting(grants.all(), principal, grant, trustDomain),
+        authorizeGranting(grants.of(principal), principal, grant, trustDomain),
       );
       const stored = { name: grant.name, spec, createdBy: principalId(principal), createdAt: clock.now() };
       await grants.add(stored, [
@@ -63,8 +62,8 @@ export const grantOperations = (ports: AdminPorts) => {
         const grant = grants.parse(spec);
         // who could not have made it cannot change it, into what they hold or otherwise
         const rule = await recordingRefusal(ports, exchange, () => {
-          authorizeGranting(grants.all(), principal, before.grant, trustDomain);
-          return authorizeGranting(grants.all(), principal, grant, trustDomain);
+          authorizeGranting(grants.of(principal), principal, before.grant, trustDomain);
+          return authorizeGranting(grants.of(principal), principal, grant, trustDomain);
         });
         requireMatch(ifMatch, renderGrant(before));
         await grants.replace({ ...before.stored, spec }, [
@@ -84,7 +83,7 @@ export const grantOperations = (ports: AdminPorts) => {
         const before = grants.findMade(params.name);
         // who could not have made it cannot take it away
         const rule = await recordingRefusal(ports, exchange, () =>
-          authorizeGranting(grants.all(), principal, before.grant, trustDomain),
+          authorizeGranting(grants.of(principal), principal, before.grant, trustDomain),
         );
         requireMatch(ifMatch, renderGrant(before));
         await grants.remove(before.grant.name, [
@@ -98,10 +97,10 @@ export const grantOperations = (ports: AdminPorts) => {
       const own = principalIds(principal);
       if (body.principal !== undefined && !own.includes(body.principal))
         await recordingRefusal(ports, exchange, () =>
-          authorizeEverywhere(grants.all(), principal, 'admin', trustDomain),
+          authorizeEverywhere(grants.of(principal), principal, 'admin', trustDomain),
         );
       const ids = body.principal === undefined ? own : [body.principal];
-      return { body: explain(body, ids, ids === own ? grantsOf(principal, grants.all()) : grants.all()) };
+      return { body: explain(body, ids, ids === own ? grants.of(principal) : grants.all()) };
     },
   };
 

@@ -23,8 +23,8 @@ export const inventoryOperations = (ports: AdminPorts) => {
     const ask = { verb: 'read', issuer, profile } as const;
     // reserved names are the authority's own, and in no grant: who reads everything else of an issuer reads these too
     if (names.some(({ kind, value }) => kind === 'uri' && isReserved(value, trustDomain)))
-      return grantOfEveryName(grants.all(), principal, ask, trustDomain) !== undefined;
-    return decide(grants.all(), { ...ask, principalIds: principalIds(principal), names }, trustDomain)
+      return grantOfEveryName(grants.of(principal), principal, ask, trustDomain) !== undefined;
+    return decide(grants.of(principal), { ...ask, principalIds: principalIds(principal), names }, trustDomain)
       .allowed;
   }
 

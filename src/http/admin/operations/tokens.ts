@@ -59,7 +59,7 @@ export const tokenOperations = (ports: AdminPorts) => {
       const token = find(params.id);
       if (token.createdBy !== principalId(principal))
         await recordingRefusal(ports, exchange, () =>
-          authorizeEverywhere(ports.grants.all(), principal, 'admin', trustDomain),
+          authorizeEverywhere(ports.grants.of(principal), principal, 'admin', trustDomain),
         );
       requireMatch(ifMatch, renderToken(token, clock.now()));
       await tokens.revoke(token.id, clock.now(), [
@@ -87,7 +87,7 @@ export const tokenOperations = (ports: AdminPorts) => {
       names,
     };
     const { decision, ttl } = decideLifetime(
-      ports.grants.all(),
+      ports.grants.of(principal),
       ask,
       profile,
       parseTtl(body.maxTtl),
