@@ -50,6 +50,23 @@ describe('grant create', () => {
     });
   });
 
+  test('replace puts the same at its name, and says where', async () => {
+    server.on('PUT /api/v1/grants/web', { status: 200, body: resource });
+    const flags = ['--principal', 'p', '--verb', 'issue', '--issuer', '*', '--profile', '*', '--uri', '/a'];
+    const { exit, stdout, stderr } = await grant('replace', 'web', ...flags);
+    expect([exit, server.received[0]?.method]).toEqual([0, 'PUT']);
+    expect(server.received[0]?.body).toEqual({
+      name: 'web',
+      principal: 'p',
+      verbs: ['issue'],
+      issuer: '*',
+      profiles: ['*'],
+      uri: ['spiffe://example.test/a'],
+    });
+    expect(stderr).toContain('replacing the grant web at https://');
+    expect(stdout).toContain('**.example.test');
+  });
+
   test.each([
     ['a verb that is none', ['--verb', 'sing'], 'rule: allowed choices are issue, renew, revoke'],
     ['no verb', [], "required option '--verb <verb>' not specified"],

@@ -81,11 +81,15 @@ describe('cert issue', () => {
       '30m',
       '--issuer',
       'workload',
+      ...['--owner', 'shop team', '--label', 'env=production', '--label', 'url=https://a=b'],
     );
     const [request] = server.received;
     expect(request?.headers['idempotency-key']).toMatch(/^[0-9a-f-]{36}$/);
     const { csr, ...rest } = request?.body as { csr: string };
-    expect(rest).toEqual({ profile: 'workload', issuer: 'workload', ttl: '30m' });
+    expect(rest).toEqual({
+      ...{ profile: 'workload', issuer: 'workload', ttl: '30m', owner: 'shop team' },
+      labels: { env: 'production', url: 'https://a=b' },
+    });
     const asked = readCertificationRequest(decodePemOne(csr, 'CERTIFICATE REQUEST'));
     expect(asked.names).toEqual([
       { kind: 'uri', value: 'spiffe://example.test/app' },

@@ -52,6 +52,24 @@ const asked = (): Record<string, string>[] =>
     .map(({ path }) => Object.fromEntries(new URL(path, 'https://x.test').searchParams));
 
 describe('cert list', () => {
+  test('asks for owner, label and fingerprints as the API takes them', async () => {
+    const hex = 'AB:'.repeat(31) + 'CD';
+    const { exit } = await list(
+      ...['--owner', 'shop team', '--label', 'env=a=b:c', '--key-fingerprint', hex, '--limit', '1'],
+    );
+    const keyFingerprint = 'ab'.repeat(31) + 'cd';
+    expect([exit, asked()]).toEqual([
+      0,
+      [{ owner: 'shop team', label: 'env:a=b:c', keyFingerprint, limit: '1' }],
+    ]);
+  });
+
+  test.each(['env', '=x', 'Env=x', 'a:b=x'])('the label %s is a usage error', async (label) => {
+    const { exit, stderr } = await list('--label', label);
+    expect([exit, server.received.length]).toEqual([1, 0]);
+    expect(stderr).toContain('key=value');
+  });
+
   test('shows the SPIFFE ID first and how many names follow', async () => {
     const { stdout, stderr } = await list('--limit', '1');
     expect(stdout.split('\n')[1]).toBe(
