@@ -1,4 +1,5 @@
 /** Changing what one has seen, and not what somebody else made of it meanwhile. */
+import { Agent } from 'node:https';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { loginOf, makeCsr, startTestServer, type TestServer } from '../support/running-server.ts';
 
@@ -131,9 +132,18 @@ describe('If-Match', () => {
 
   test('the same by ten at once passes once: nobody overwrites what they did not see', async () => {
     const options = header('if-match', await etagOf());
-    const answers = await Promise.all(
-      Array.from({ length: 10 }, (_, i) => server.ask('PUT', PATH, { ...WEB, maxTtl: `${i + 1}h` }, options)),
+    const agents = Array.from(
+      { length: 10 },
+      () => new Agent({ ca: server.roots, ...server.admin, keepAlive: true }),
     );
+    // connections that are open already: the requests arrive together
+    await Promise.all(agents.map((agent) => server.ask('GET', PATH, undefined, { agent })));
+    const answers = await Promise.all(
+      agents.map((agent, i) =>
+        server.ask('PUT', PATH, { ...WEB, maxTtl: `${i + 1}h` }, { ...options, agent }),
+      ),
+    );
+    for (const agent of agents) agent.destroy();
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
     expect(answers.filter(({ status }) => status === 412)).toHaveLength(9);
   });
