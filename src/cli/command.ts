@@ -1,7 +1,7 @@
 /** What the commands of every noun have in common. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from '../base/clock.ts';
-import { formatLabel, type Label, type Labels } from '../domain/issuance/labels.ts';
+import type { Label, Labels } from '../domain/issuance/labels.ts';
 import type { ContextOptions } from './context.ts';
 import { OUTPUT_MODES, type OutputMode } from './output.ts';
 import type { ExitCode, Session } from './session.ts';
@@ -59,7 +59,8 @@ export const collectLabel = (text: string, before: Labels = {}): Labels => {
 
 /** `key:value`, as searches have it. */
 export function labelText(text: string): string {
-  return formatLabel(labelOf(text));
+  const { key, value } = labelOf(text);
+  return `${key}:${value}`;
 }
 
 function labelOf(text: string): Label {

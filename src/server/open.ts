@@ -64,13 +64,14 @@ export async function openData({ config, log, onFatal, createKeys }: OpenOptions
     const keys = new SoftwareKeys({ folder: paths.keys, keyring, random });
     const auditKey = await ensureKey(keys, 'audit', 'ed25519');
     await writePublicFile(paths.auditKeyFile, encodePem('PUBLIC KEY', auditKey.publicKey.spki));
+    let first: number | undefined;
     const store = openStore({
       file: config.database.sqlite,
       clock,
       log,
       onFatal,
       beforeMigration(from, to) {
-        const copy = sealCopy(config.database.sqlite, keyring, random, from, to);
+        const copy = sealCopy(config.database.sqlite, keyring, random, from, to, (first ??= to));
         log.info('made a sealed copy of the database before its migration', { copy, schema: from });
       },
     });

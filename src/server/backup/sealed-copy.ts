@@ -23,16 +23,20 @@ import { packageVersion } from '../package.ts';
 import { systemClock } from '../world.ts';
 
 const NAME = /^before-schema-(\d+)\.db\.sealed$/;
-/** How many copies stay. */
+/** How many copies stay, besides those of the migrations that run together with this one. */
 const KEPT = 3;
 
-/** Copies the file, which holds everything, to before-schema-<to>.db.sealed beside it. Throws what the system says. */
+/**
+ * Copies the file, which holds everything, to before-schema-<to>.db.sealed beside it. `first` is the `to` of the first
+ * migration of this start: what there was before it stays, however many follow. Throws what the system says.
+ */
 export function sealCopy(
   file: string,
   { sealingKey }: Keyring,
   random: Random,
   from: number,
   to: number,
+  first = to,
 ): string {
   const path = join(dirname(file), `before-schema-${to}.db.sealed`);
   const temporary = `${path}.tmp`;
@@ -48,7 +52,7 @@ export function sealCopy(
     throw error;
   }
   renameSync(temporary, path);
-  forgetOldCopies(dirname(file));
+  forgetOldCopies(dirname(file), first);
   return path;
 }
 
@@ -65,11 +69,13 @@ function copyInto(writer: SealedWriter, file: string): void {
   }
 }
 
-function forgetOldCopies(folder: string): void {
+function forgetOldCopies(folder: string, first: number): void {
+  const numberOf = (name: string): number => Number(NAME.exec(name)?.[1]);
   const copies = readdirSync(folder)
     .filter((name) => NAME.test(name))
-    .sort((a, b) => Number(NAME.exec(b)?.[1]) - Number(NAME.exec(a)?.[1]));
-  for (const name of copies.slice(KEPT)) rmSync(join(folder, name), { force: true });
+    .sort((a, b) => numberOf(b) - numberOf(a));
+  for (const name of copies.slice(KEPT))
+    if (numberOf(name) < first) rmSync(join(folder, name), { force: true });
 }
 
 export interface UnsealOptions extends ProgramOptions {

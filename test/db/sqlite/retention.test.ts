@@ -23,6 +23,8 @@ function fill(file: string): void {
       0, CASE WHEN i <= ${OLD} THEN ${NOON - 500 * DAY} + i ELSE ${NOON + DAY} + i END, 0, 0,
       json_array(json_array('dns', 'h' || i || '.example.test')), zeroblob(700) FROM n;
     INSERT INTO certificate_names SELECT 'h' || id || '.example.test', id, 'dns' FROM certificates;
+    UPDATE certificates SET labels = '{"env":"production"}' WHERE id <= ${OLD};
+    INSERT INTO certificate_labels SELECT 'env:production', id FROM certificates WHERE labels IS NOT NULL;
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${MANY})
     INSERT INTO audit_entries SELECT i, '{}', zeroblob(32), ${NOON} FROM n;`);
   database.close();
@@ -59,6 +61,7 @@ test('200,000 certificates and audit entries are no reason to start later, and o
   expect(again.inventory.count()).toBe(MANY - OLD + 1);
   expect(again.other.prepare('SELECT count(*) FROM certificates').pluck().get()).toBe(MANY - OLD + 1);
   expect(again.other.prepare('SELECT count(*) FROM certificate_names').pluck().get()).toBe(MANY - OLD + 1);
+  expect(again.other.prepare('SELECT count(*) FROM certificate_labels').pluck().get()).toBe(0);
 }, 60_000);
 
 test('claims of a busy day go in small steps, by their index', async () => {
