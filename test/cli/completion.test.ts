@@ -38,7 +38,7 @@ describe('what can follow', () => {
     [['c'], ['cert', 'ca', 'completion']],
     [
       ['grant', ''],
-      ['list', 'show', 'create', 'delete', 'explain'],
+      ['list', 'show', 'create', 'replace', 'delete', 'explain'],
     ],
     [['--data', 'D', 'grant', 'e'], ['explain']],
     [['server', 'config', 's'], ['show']],
