@@ -13,6 +13,7 @@ export { backUp } from './server/backup/back-up.ts';
 export { restore } from './server/backup/restore.ts';
 export { unsealCopy } from './server/backup/sealed-copy.ts';
 export { examine } from './server/doctor/examine.ts';
+export { acceptClock } from './server/accept-clock.ts';
 export { recoverAdmin } from './server/recover.ts';
 
 /** Makes an authority, or what is missing in one. */

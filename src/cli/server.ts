@@ -62,6 +62,15 @@ export function addServer(program: Command, wiring: Wiring): void {
         ),
     ).option('--ttl <duration>', 'lifetime, up to what the profile allows', duration, '1d'),
   ).action(run(wiring, async () => (await import('./server/recover.ts')).recover));
+  printing(
+    owning(
+      admin
+        .command('accept-clock')
+        .description(
+          'Take the clock as right, where a bogus time in the log keeps the server from signing. The server must be stopped; it is audited.',
+        ),
+    ),
+  ).action(run(wiring, async () => (await import('./server/accept-clock.ts')).acceptClock));
 }
 
 const data = (command: Command): Command =>

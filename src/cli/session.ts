@@ -44,7 +44,10 @@ export interface LocalPrograms {
   readonly runDevelopment: (options: ProgramOptions) => Promise<ExitCode>;
   /** Changes nothing; the server may run. */
   readonly examine: (options: ProgramOptions) => Promise<readonly Finding[]>;
-  /** Needs the lock of the data folder. */
+  /** Needs the lock of the data folder, as the next does. */
+  readonly acceptClock: (
+    options: ProgramOptions,
+  ) => Promise<{ readonly before: string; readonly now: string }>;
   readonly recoverAdmin: (options: ProgramOptions & { readonly ttl?: string | undefined }) => Promise<{
     readonly certificate: string;
     readonly key: string;

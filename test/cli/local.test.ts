@@ -23,6 +23,7 @@ function programs(): LocalPrograms & { readonly started: [string, ProgramOptions
     restore: async () => ({ data: '', created: '', trustDomain: '', missing: [] }),
     unsealCopy: async () => ({ file: '', schema: 0, created: '' }),
     recoverAdmin: async () => ({ certificate: '', key: '', serial: '', notAfter: '' }),
+    acceptClock: async () => ({ before: '', now: '' }),
     runDevelopment: async (options) => {
       started.push(['dev', options]);
       return 2;

@@ -164,12 +164,14 @@ export function ledgerContract({ name, open }: StoreBackend): void {
       expect(store.ledger.isKeyBlocked(certificateRecord(2).keyFingerprint)).toBe(false);
     });
 
-    test('the latest audit time never goes back with the clock', async () => {
+    test('the latest audit time goes back with the clock only where an operator accepted it', async () => {
       const store = open();
       expect(store.latestAuditTime()).toBe(0);
       for (const time of [NOON, NOON + HOUR, NOON - HOUR])
         await store.ledger.record({ audit: [auditDraft({ time })] });
       expect(store.latestAuditTime()).toBe(NOON + HOUR);
+      await store.ledger.record({ audit: [auditDraft({ event: 'clock.accepted', time: NOON - HOUR })] });
+      expect(store.latestAuditTime()).toBe(NOON - HOUR);
     });
   });
 }

@@ -1,7 +1,7 @@
 /** Everything that remembers, in memory: the same behaviour as a database, gone when the test is. */
 import type { Instant } from '../../src/base/clock.ts';
 import { ChanceryError } from '../../src/base/errors.ts';
-import { type ChainEnd, EMPTY_CHAIN, link } from '../../src/domain/audit/chain.ts';
+import { type ChainEnd, EMPTY_CHAIN, link, latestAfter } from '../../src/domain/audit/chain.ts';
 import type { AuditDraft, AuditEntry } from '../../src/domain/audit/entry.ts';
 import type { AuditHead } from '../../src/domain/audit/head.ts';
 import type { AuditLog } from '../../src/domain/audit/ports.ts';
@@ -292,7 +292,7 @@ export class MemoryStore {
       const entry = link(this.#end, draft);
       this.entries.push(entry);
       this.#end = entry;
-      this.#latest = Math.max(this.#latest, draft.time);
+      this.#latest = latestAfter(this.#latest, draft);
     }
   }
 

@@ -3,7 +3,7 @@ import type { Database, Statement } from 'better-sqlite3';
 import type { Instant } from '../../base/clock.ts';
 import { ChanceryError } from '../../base/errors.ts';
 import { toHex } from '../../x509/bytes.ts';
-import { type ChainEnd, EMPTY_CHAIN, link } from '../../domain/audit/chain.ts';
+import { type ChainEnd, EMPTY_CHAIN, link, latestAfter } from '../../domain/audit/chain.ts';
 import type { AuditDraft } from '../../domain/audit/entry.ts';
 import { severity, sqliteCode } from './failures.ts';
 import { octets } from './octets.ts';
@@ -65,7 +65,7 @@ export class AuditAppender {
   append(drafts: readonly AuditDraft[]): void {
     for (const draft of drafts) {
       const { sequence, body, hash } = link(this.#now.end, draft);
-      const latestTime = Math.max(this.#now.latestTime, draft.time);
+      const latestTime = latestAfter(this.#now.latestTime, draft);
       try {
         this.#insert.run(sequence, body, octets(hash), latestTime);
       } catch (error) {

@@ -1,5 +1,5 @@
 /** The hash chain: each entry's hash covers its body and the hash before, so a change anywhere breaks every link after it. */
-import { formatInstant } from '../../base/clock.ts';
+import { formatInstant, type Instant } from '../../base/clock.ts';
 import { fromUtf8, sha256, toHex } from '../../x509/bytes.ts';
 import { canonicalJson } from './canonical.ts';
 import type { AuditDraft, AuditEntry } from './entry.ts';
@@ -17,6 +17,13 @@ export const EMPTY_CHAIN: ChainEnd = { sequence: 0, hash: GENESIS };
 
 export const linkHash = (previous: string, body: string): string =>
   toHex(sha256(fromUtf8(`${previous}\n${body}`)));
+
+/**
+ * The latest time that the log vouches for after an entry: times only add to it, until an operator accepts the clock as it
+ * is because an earlier time was bogus.
+ */
+export const latestAfter = (latest: Instant, { event, time }: Pick<AuditDraft, 'event' | 'time'>): Instant =>
+  event === 'clock.accepted' ? time : Math.max(latest, time);
 
 /** The next link. */
 export function link(end: ChainEnd, draft: AuditDraft): AuditEntry {

@@ -36,6 +36,7 @@ export const AUDIT_EVENTS = [
   'certificates.forgotten',
   'audit.exported',
   'clock.alarm',
+  'clock.accepted',
 ] as const;
 export type AuditEvent = (typeof AUDIT_EVENTS)[number];
 

@@ -13,7 +13,7 @@ export function clockGuard(clock: Clock, highest: () => Instant): () => void {
     throw new ChanceryError('clock_went_back', {
       message: `it is ${formatInstant(now)}, but the audit log already has an entry of ${formatInstant(latest)}`,
       rule: 'nothing is signed while the clock is over an hour behind the audit log',
-      fix: 'Set the clock right.',
+      fix: 'Set the clock right; if the log is what was wrong, stop the server and run `chancery server admin accept-clock`.',
       retryAfter: 60,
     });
   };

@@ -6,7 +6,8 @@ import type { Facts } from './facts.ts';
 import { critical, ok, type Said, warning } from './finding.ts';
 import { notChecked, recordsOf } from './records.ts';
 
-const FIX = 'Set the clock right, and let NTP keep it (`timedatectl status`).';
+const FIX =
+  'Set the clock right, and let NTP keep it (`timedatectl status`). If the log is what is wrong: `chancery server admin accept-clock`.';
 /** What the server's own guard forgives (see domain/issuance/clock-guard.ts). */
 const TOLERANCE = HOUR;
 /** An entry is written within a moment of its time. */
