@@ -28,7 +28,8 @@ async function obtain(name: string, before?: Identity): Promise<Identity> {
   const { csr, key } = await makeCsr([{ kind: 'uri', value: `spiffe://example.test/${name}` }]);
   const body = { profile: 'workload', csr, ttl: `${LIFE / 1000}s` };
   const { status, json } = await server.ask('POST', '/api/v1/certificates', body);
-  if (status !== 201) throw new Error(`${before === undefined ? 'first' : 'renewed'}: ${JSON.stringify(json)}`);
+  if (status !== 201)
+    throw new Error(`${before === undefined ? 'first' : 'renewed'}: ${JSON.stringify(json)}`);
   return {
     ...loginOf(json, key),
     generation: String(json['generation']),
