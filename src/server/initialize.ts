@@ -17,21 +17,15 @@ import {
   type Configuration,
   defaultExternalUrl,
   listenerIssuer,
-  loginIssuer,
   refuseDevelopmentKey,
 } from '../config/index.ts';
 import { openingDraft } from '../domain/audit/opening.ts';
-import { issue } from '../domain/issuance/issue.ts';
-import { parseName } from '../domain/identity/names.ts';
-import { systemPrincipal } from '../domain/identity/principal.ts';
 import { writePrivateFile } from '../keys/software/index.ts';
 import { toHex } from '../x509/bytes.ts';
 import { certificateFingerprint } from '../x509/certificate.ts';
-import { exportPkcs8, generateKeyPair } from '../x509/key-pair.ts';
 import { encodePem } from '../x509/pem.ts';
-import { adminId, initGrant } from './builtin-grants.ts';
+import { issueAdminLogin, requireChoice } from './admin-login.ts';
 import { isInitialized, makeDataFolder, dataPaths, renderClientFile, writePublicFile } from './data.ts';
-import { issuancePorts } from './issuance.ts';
 import { initDraft, makeHierarchy } from './make-authority.ts';
 import { RootFolder } from './offline/root-folder.ts';
 import { openData, type OpenedData } from './open.ts';
@@ -128,26 +122,8 @@ async function openLog({ store, trail, auditKey, clock }: OpenedData, config: Co
 async function makeAdmin(opened: OpenedData, config: Configuration, made: string[]): Promise<void> {
   const { paths } = opened;
   if (existsSync(paths.adminCertificate)) return;
-  const login = requireChoice(loginIssuer(config));
-  const pair = await generateKeyPair('ecdsa-p256');
-  const ports = issuancePorts(opened, config, config.externalUrl.status.url, () => [
-    initGrant(config.trustDomain, login),
-  ]);
-  const issued = await issue(ports, {
-    principal: systemPrincipal('init'),
-    door: { name: 'internal', requestId: 'init' },
-    issuer: login.issuer.name,
-    profile: login.profile.name,
-    proof: { makeHere: () => Promise.resolve(pair.publicKey) },
-    names: [parseName('uri', adminId(config.trustDomain))],
-    ttl: login.profile.maxTtl,
-  });
-  if (issued.kind !== 'issued') throw new ChanceryError('internal', 'the admin certificate was not issued');
-  await writePrivateFile(paths.adminKey, encodePem('PRIVATE KEY', exportPkcs8(pair.privateKey)), {
-    replace: true,
-  });
-  const chain =
-    encodePem('CERTIFICATE', issued.record.der) + encodePem('CERTIFICATE', issued.generation.certificate.raw);
+  const { key, chain } = await issueAdminLogin(opened, config, { requestId: 'init' });
+  await writePrivateFile(paths.adminKey, key, { replace: true });
   await writePrivateFile(paths.adminCertificate, chain, { replace: true });
   made.push('admin certificate');
 }
@@ -158,13 +134,4 @@ export async function writeRootsFile({ authority, paths }: OpenedData, config: C
   const pem = anchors.map(({ certificate }) => encodePem('CERTIFICATE', certificate.raw)).join('');
   if (existsSync(paths.rootsFile) && readFileSync(paths.rootsFile, 'utf8') === pem) return;
   await writePublicFile(paths.rootsFile, pem);
-}
-
-/** The configuration was checked for this when it was loaded. */
-export function requireChoice<T>(choice: T | undefined): T {
-  if (choice !== undefined) return choice;
-  throw new ChanceryError(
-    'invalid_configuration',
-    'no issuer serves the listener, or none lets operators log in',
-  );
 }

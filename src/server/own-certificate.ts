@@ -11,7 +11,7 @@ import { encodePem } from '../x509/pem.ts';
 import { parseIp } from '../x509/ip.ts';
 import { ChanceryError } from '../base/errors.ts';
 import type { Authority } from './authority.ts';
-import { requireChoice } from './initialize.ts';
+import { requireChoice } from './admin-login.ts';
 
 const EVERY_ADDRESS = ['0.0.0.0', '::'];
 

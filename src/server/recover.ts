@@ -1,18 +1,10 @@
 /** `server admin recover`: a fresh login for the first operator, where the old one is lost or over. Offline, audited. */
 import { formatInstant, type Instant, parseDuration } from '../base/clock.ts';
 import { ChanceryError } from '../base/errors.ts';
-import { loginIssuer } from '../config/index.ts';
-import { parseName } from '../domain/identity/names.ts';
-import { systemPrincipal } from '../domain/identity/principal.ts';
-import { issue } from '../domain/issuance/issue.ts';
 import { replacePrivateFiles } from '../keys/software/index.ts';
-import { exportPkcs8, generateKeyPair } from '../x509/key-pair.ts';
-import { encodePem } from '../x509/pem.ts';
 import { createLog } from '../telemetry/log.ts';
-import { adminId, initGrant } from './builtin-grants.ts';
+import { issueAdminLogin } from './admin-login.ts';
 import { dataPaths, requireAuthority } from './data.ts';
-import { requireChoice } from './initialize.ts';
-import { issuancePorts } from './issuance.ts';
 import { localCaller, localPrincipal } from './local-caller.ts';
 import { openData } from './open.ts';
 import { type ProgramOptions, resolveConfiguration } from './options.ts';
@@ -55,30 +47,15 @@ export async function recoverAdmin(options: RecoverOptions): Promise<Recovered> 
     },
   });
   try {
-    const login = requireChoice(loginIssuer(config));
-    const pair = await generateKeyPair('ecdsa-p256');
-    const ports = issuancePorts(opened, config, config.externalUrl.status.url, () => [
-      initGrant(config.trustDomain, login),
-    ]);
-    const issued = await issue(ports, {
-      principal: systemPrincipal('init'),
-      door: { name: 'internal', requestId: 'admin-recover' },
-      issuer: login.issuer.name,
-      profile: login.profile.name,
-      proof: { makeHere: () => Promise.resolve(pair.publicKey) },
-      names: [parseName('uri', adminId(config.trustDomain))],
+    const { serial, notAfter, key, chain } = await issueAdminLogin(opened, config, {
+      requestId: 'admin-recover',
       ttl,
     });
-    if (issued.kind !== 'issued') throw new ChanceryError('internal', 'the admin certificate was not issued');
-    const { serial, notAfter, der } = issued.record;
     await opened.trail.record([recoveredDraft(serial, notAfter, opened.clock.now())]);
     await opened.trail.signNow();
     await replacePrivateFiles([
-      { path: paths.adminKey, content: encodePem('PRIVATE KEY', exportPkcs8(pair.privateKey)) },
-      {
-        path: paths.adminCertificate,
-        content: encodePem('CERTIFICATE', der) + encodePem('CERTIFICATE', issued.generation.certificate.raw),
-      },
+      { path: paths.adminKey, content: key },
+      { path: paths.adminCertificate, content: chain },
     ]);
     return {
       certificate: paths.adminCertificate,

@@ -37,7 +37,7 @@ import { adminGrant, listenerGrant } from './builtin-grants.ts';
 import { clockWatch } from './clock-watch.ts';
 import { dataPaths, renderClientFile, requireAuthority, writePublicFile } from './data.ts';
 import { Housekeeping } from './housekeeping.ts';
-import { requireChoice } from './initialize.ts';
+import { requireChoice } from './admin-login.ts';
 import { issuancePorts } from './issuance.ts';
 import { type Lifecycle, openLifecycle } from './lifecycle.ts';
 import { serverMetrics } from './observe.ts';

@@ -4,7 +4,7 @@ import { DAY, MINUTE } from '../../src/base/clock.ts';
 import { listenerIssuer } from '../../src/config/index.ts';
 import type { Authority } from '../../src/server/authority.ts';
 import { listenerGrant } from '../../src/server/builtin-grants.ts';
-import { requireChoice } from '../../src/server/initialize.ts';
+import { requireChoice } from '../../src/server/admin-login.ts';
 import { OwnCertificate, ownNames } from '../../src/server/own-certificate.ts';
 import { load } from '../config/workbench.ts';
 import { SILENT } from '../db/sqlite/test-store.ts';
