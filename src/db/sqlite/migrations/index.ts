@@ -4,6 +4,7 @@ import * as tokens from './0002-tokens.ts';
 import * as hierarchy from './0003-hierarchy.ts';
 import * as names from './0004-names-without-reference.ts';
 import * as owners from './0005-owners-and-labels.ts';
+import * as revocation from './0006-revocation.ts';
 
 export interface Migration {
   /** From 1, without gaps: the `user_version` after it. */
@@ -18,4 +19,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { number: 3, name: 'hierarchy', sql: hierarchy.sql },
   { number: 4, name: 'names without reference', sql: names.sql },
   { number: 5, name: 'owners and labels', sql: owners.sql },
+  { number: 6, name: 'revocation', sql: revocation.sql },
 ];
