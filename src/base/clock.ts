@@ -68,3 +68,42 @@ export function formatDuration(duration: Duration): string {
   }
   return parts.join('') || '0s';
 }
+
+/** What a clock on the wall shows. */
+export interface WallClock {
+  /** 0 is Monday. */
+  readonly weekday: number;
+  /** Minutes after midnight. */
+  readonly minute: number;
+}
+
+/** The wall clock of an IANA time zone; `undefined` for a zone that nobody knows. */
+export function wallClock(at: Instant, timeZone: string): WallClock | undefined {
+  const parts = zoneFormat(timeZone)?.formatToParts(at);
+  if (parts === undefined) return undefined;
+  const part = (type: string): string => parts.find((found) => found.type === type)?.value ?? '';
+  return {
+    weekday: ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'].indexOf(part('weekday')),
+    minute: Number(part('hour')) * 60 + Number(part('minute')),
+  };
+}
+
+const zoneFormats = new Map<string, Intl.DateTimeFormat>();
+
+function zoneFormat(timeZone: string): Intl.DateTimeFormat | undefined {
+  let format = zoneFormats.get(timeZone);
+  if (format !== undefined) return format;
+  try {
+    format = new Intl.DateTimeFormat('en-US', {
+      timeZone,
+      weekday: 'short',
+      hour: '2-digit',
+      minute: '2-digit',
+      hourCycle: 'h23',
+    });
+  } catch {
+    return undefined;
+  }
+  zoneFormats.set(timeZone, format);
+  return format;
+}

@@ -1,5 +1,5 @@
 /** Hours in which nothing is renewed that can wait, by the clock on the wall of a time zone. */
-import { HOUR, type Instant, MINUTE } from '../../base/clock.ts';
+import { HOUR, type Instant, MINUTE, type WallClock, wallClock } from '../../base/clock.ts';
 import { ChanceryError } from '../../base/errors.ts';
 
 export const WEEKDAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
@@ -21,48 +21,22 @@ export function parseTimeOfDay(text: string): number | undefined {
   return match === null ? undefined : Number(match[1]) * 60 + Number(match[2]);
 }
 
-const formats = new Map<string, Intl.DateTimeFormat>();
-
 /** Throws `invalid_request` for a time zone that nobody knows. */
-export function formatOf(timeZone: string): Intl.DateTimeFormat {
-  let format = formats.get(timeZone);
-  if (format !== undefined) return format;
-  try {
-    format = new Intl.DateTimeFormat('en-US', {
-      timeZone,
-      weekday: 'short',
-      hour: '2-digit',
-      minute: '2-digit',
-      hourCycle: 'h23',
-    });
-  } catch {
-    throw new ChanceryError('invalid_request', {
-      message: `${JSON.stringify(timeZone)} is no time zone`,
-      rule: 'a name of the IANA time zone database',
-      fix: 'Write e.g. Europe/Berlin or UTC.',
-    });
-  }
-  formats.set(timeZone, format);
-  return format;
-}
-
-interface WallClock {
-  readonly weekday: number;
-  readonly minute: number;
-}
-
-function wallClock(at: Instant, timeZone: string): WallClock {
-  const parts = formatOf(timeZone).formatToParts(at);
-  const part = (type: string): string => parts.find((found) => found.type === type)?.value ?? '';
-  return {
-    weekday: WEEKDAYS.indexOf(part('weekday').slice(0, 3).toLowerCase() as Weekday),
-    minute: Number(part('hour')) * 60 + Number(part('minute')),
-  };
+export function requireTimeZone(timeZone: string): void {
+  if (wallClock(0, timeZone) !== undefined) return;
+  throw new ChanceryError('invalid_request', {
+    message: `${JSON.stringify(timeZone)} is no time zone`,
+    rule: 'a name of the IANA time zone database',
+    fix: 'Write e.g. Europe/Berlin or UTC.',
+  });
 }
 
 /** Whether it is quiet at this time; the hour that is set back at the end of summer is judged by the clock both times. */
 export const isQuiet = (at: Instant, windows: readonly QuietWindow[]): boolean =>
-  windows.some((window) => isInside(wallClock(at, window.timeZone), window));
+  windows.some((window) => {
+    const wall = wallClock(at, window.timeZone);
+    return wall !== undefined && isInside(wall, window);
+  });
 
 function isInside({ weekday, minute }: WallClock, { days, from, to }: QuietWindow): boolean {
   const begins = (day: number): boolean => {
