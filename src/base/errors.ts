@@ -68,6 +68,8 @@ export const ERRORS = {
     exit: 2,
     title: 'The keys of the login provider cannot be had',
   },
+  delivery_refused: { status: 403, exit: 3, title: 'This host does not let a target do this' },
+  delivery_failed: { status: 503, exit: 2, title: 'A target does not take the pair' },
   shutting_down: { status: 503, exit: 2, title: 'The server is shutting down' },
   self_check_failed: {
     status: 500,
