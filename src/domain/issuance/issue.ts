@@ -156,6 +156,7 @@ async function run(ports: IssuancePorts, request: IssuanceRequest, progress: Pro
   const result = await ledger.record({
     certificate: record,
     ...(principal.kind === 'token' && { token: { id: principal.token.id, at: now } }),
+    ...(request.order !== undefined && { order: request.order }),
     ...(request.claim && { claim: { ...request.claim, principal: record.principal, claimedAt: now } }),
     audit: [
       issuanceDraft(
@@ -170,12 +171,24 @@ async function run(ports: IssuancePorts, request: IssuanceRequest, progress: Pro
 
   // 8 answer: the caller's, from here on
   if (result.kind === 'recorded') return { kind: 'issued', record, generation };
-  const spent = result.kind === 'spent';
-  const lost = spent ? 'others used up the token' : 'another request won the Idempotency-Key';
-  await auditDiscarded(ports, request, progress, generation.id, lost);
-  if (spent) throw tokenSpent(principal.kind === 'token' ? principal.token.id : principalId(principal));
-  return result;
+  await auditDiscarded(ports, request, progress, generation.id, LOST[result.kind]);
+  if (result.kind === 'claimed') return result;
+  if (result.kind === 'fulfilled') throw orderFulfilled(request.order);
+  throw tokenSpent(principal.kind === 'token' ? principal.token.id : principalId(principal));
 }
+
+const LOST = {
+  claimed: 'another request won the Idempotency-Key',
+  spent: 'others used up the token',
+  fulfilled: 'the order has a certificate already',
+} as const;
+
+const orderFulfilled = (order: string | undefined): ChanceryError =>
+  new ChanceryError('not_ready', {
+    message: `the order ${order ?? ''} has a certificate already`,
+    rule: 'RFC 8555 7.4: an order is finalized once',
+    fix: 'Download the certificate of the order.',
+  });
 
 /** Throws `profile_violation` or `not_granted`. */
 function decideRule(

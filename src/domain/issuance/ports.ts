@@ -54,17 +54,20 @@ export interface Recording {
   readonly claim?: IdempotencyClaim;
   /** A use of this enrolment token is claimed. */
   readonly token?: { readonly id: string; readonly at: Instant };
+  /** The ACME order that the certificate is for: who finalizes it first has it. */
+  readonly order?: string;
   readonly audit: readonly AuditDraft[];
 }
 
 /**
- * `claimed`: another request won the Idempotency-Key; `spent`: others used up the token. Nothing of this one was
- * recorded.
+ * `claimed`: another request won the Idempotency-Key; `spent`: others used up the token; `fulfilled`: the order has a
+ * certificate already. Nothing of this one was recorded.
  */
 export type RecordingResult =
   | { readonly kind: 'recorded' }
   | { readonly kind: 'claimed'; readonly serial: string; readonly requestHash: string }
-  | { readonly kind: 'spent' };
+  | { readonly kind: 'spent' }
+  | { readonly kind: 'fulfilled' };
 
 /**
  * The log of record. A resolved promise means that everything of the recording is durable, together; a rejected one
