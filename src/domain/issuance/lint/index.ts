@@ -34,6 +34,11 @@ const COMMON: readonly Lint[] = [
   lint('authority_key_identifier', 'RFC 5280 4.2.1.1', extensions.namesItsIssuersKey),
   lint('subject_key_identifier', 'RFC 5280 4.2.1.2', extensions.namesItsOwnKey),
   lint(
+    'no_rev_avail',
+    'RFC 9608 2, 3: in leaves, without CRL and OCSP responder',
+    extensions.noRevAvailIsConsistent,
+  ),
+  lint(
     'name_kinds',
     'RFC 5280 4.2.1.6: uniformResourceIdentifier, dNSName, iPAddress or rfc822Name',
     names.areOfKnownKinds,
@@ -62,6 +67,7 @@ const LEAF: readonly Lint[] = [
     'the profile’s extendedKeyUsage, X509-SVID 4.4',
     extensions.extKeyUsageFitsProfile,
   ),
+  lint('no_rev_avail_profile', 'the profile’s noRevAvail', extensions.noRevAvailFitsProfile),
   lint('names_present', 'RFC 5280 4.2.1.6, X509-SVID 2', names.areThere),
   lint('dns_names', 'RFC 5280 4.2.1.6, RFC 1123, RFC 5890', names.hostNamesAreProper),
   lint('email_addresses', 'RFC 5280 4.2.1.6: rfc822Name in ASCII', names.emailAddressesAreProper),
@@ -76,7 +82,7 @@ const LEAF_HERE: readonly Lint[] = [
   ...LEAF,
   lint(
     'status_urls',
-    'every leaf says where its CRL, OCSP responder and issuer certificate are',
+    'every leaf says where its CRL, OCSP responder and issuer certificate are, or that there is no status',
     extensions.saysWhereStatusIs,
   ),
 ];
