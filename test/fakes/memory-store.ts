@@ -11,6 +11,7 @@ import { toHex } from '../../src/x509/bytes.ts';
 import type { StoredCrl } from '../../src/domain/revocation/crl.ts';
 import type { Forget } from '../../src/domain/issuance/retention.ts';
 import type { CrlStore } from '../../src/domain/revocation/ports.ts';
+import type { ForgetRevocations } from '../../src/domain/revocation/retention.ts';
 import type { GenerationFacts, PendingGeneration, RootFacts } from '../../src/domain/issuance/issuer.ts';
 import {
   type AuthorityStore,
@@ -21,6 +22,7 @@ import {
   type Ledger,
   type StoredCertificate,
 } from '../../src/domain/issuance/ports.ts';
+import { MemoryRevocations } from './memory-revocations.ts';
 
 interface Claimed extends IdempotencyClaim {
   readonly serial: string;
@@ -175,6 +177,17 @@ export class MemoryStore {
         this.#append(audit);
       }),
   };
+
+  readonly revocations = new MemoryRevocations({
+    write: (change) => this.#write(change),
+    append: (drafts) => this.#append(drafts),
+    findCertificate: (serial) => this.ledger.findCertificate(serial),
+    mark: (serial, at, reason) => this.revoke(serial, at, reason),
+    blocked: this.#blocked,
+  });
+
+  /** Not without published CRLs. */
+  readonly forgetRevocations: ForgetRevocations = () => Promise.resolve(0);
 
   readonly audit: AuditLog = {
     entries: (from, limit) => this.entries.filter(({ sequence }) => sequence >= from).slice(0, limit),

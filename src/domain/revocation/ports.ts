@@ -40,13 +40,25 @@ export interface RevocationOrder {
   readonly audit: readonly AuditDraft[];
 }
 
-/** `raised`: it was revoked already, and its reason is keyCompromise from now on. */
-export type RevocationResult = 'revoked' | 'raised' | 'already';
+/**
+ * `raised`: it was revoked already, and its reason is keyCompromise from now on. `blocked`: nothing about it is new but
+ * that its key is blocked from now on. `already`: nothing is, and nothing was recorded.
+ */
+export type RevocationResult = 'revoked' | 'raised' | 'blocked' | 'already';
+
+/** A key that no later request gets a certificate for, whether it has certificates or not. */
+export interface KeyBlock {
+  /** SHA-256 of the SubjectPublicKeyInfo, hexadecimal. */
+  readonly key: string;
+  readonly blockedAt: Instant;
+}
 
 /** What is revoked. A resolved promise means durable, with the audit entries; each order is O(1). */
 export interface RevocationStore {
   /** All orders in one transaction; one result each, in order. */
   revoke(orders: readonly RevocationOrder[], recordedAt: Instant): Promise<readonly RevocationResult[]>;
+  /** False where the key was blocked already: nothing was recorded. */
+  block(key: KeyBlock, audit: readonly AuditDraft[]): Promise<boolean>;
   find(generation: string, serial: string): StoredRevocation | undefined;
   /** What OCSP says: `unknown` for a serial that the generation never gave out. */
   status(generation: string, serial: string): SerialStatus;
