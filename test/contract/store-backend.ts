@@ -1,5 +1,6 @@
 /** How contract suites get a store: every backend of the ports of record is one of these. */
 import type { Instant } from '../../src/base/clock.ts';
+import type { AcmeStore } from '../../src/domain/acme/ports.ts';
 import type { AuditLog } from '../../src/domain/audit/ports.ts';
 import type { GrantStore, TokenStore } from '../../src/domain/identity/ports.ts';
 import type { AuthorityStore, Inventory, Ledger } from '../../src/domain/issuance/ports.ts';
@@ -15,6 +16,7 @@ export interface TestStore {
   readonly audit: AuditLog;
   readonly grants: GrantStore;
   readonly tokens: TokenStore;
+  readonly acme: AcmeStore;
   latestAuditTime(): Instant;
   pruneClaims(before: Instant): Promise<number>;
   readonly forgetCertificates: Forget;

@@ -1,3 +1,4 @@
+import { acmeStoreContract } from '../contract/acme-store.ts';
 import { auditLogContract } from '../contract/audit-log.ts';
 import { authorityStoreContract } from '../contract/authority-store.ts';
 import { grantStoreContract } from '../contract/grant-store.ts';
@@ -22,4 +23,5 @@ for (const backend of BACKENDS) {
   tokenStoreContract(backend);
   authorityStoreContract(backend);
   revocationStoreContract(backend);
+  acmeStoreContract(backend);
 }

@@ -22,6 +22,8 @@ import {
   type Ledger,
   type StoredCertificate,
 } from '../../src/domain/issuance/ports.ts';
+import { RESPONDER_PRINCIPAL } from '../../src/domain/issuance/responder.ts';
+import { MemoryAcme } from './memory-acme.ts';
 import { MemoryRevocations } from './memory-revocations.ts';
 
 interface Claimed extends IdempotencyClaim {
@@ -47,8 +49,14 @@ export class MemoryStore {
   failWith: ChanceryError | undefined;
 
   readonly ledger: Ledger = {
-    record: ({ certificate, claim, token, audit }) =>
+    record: ({ certificate, claim, token, order, audit }) =>
       this.#write(() => {
+        if (order !== undefined && !this.acme.fulfil(order, certificate?.serial ?? ''))
+          return { kind: 'fulfilled' };
+        const renewed = this.certificates.find(({ serial }) => serial === certificate?.renews);
+        if (typeof renewed?.revokedAt === 'number') return { kind: 'revoked', at: renewed.revokedAt };
+        if (certificate !== undefined && this.#blocked.has(certificate.keyFingerprint))
+          return { kind: 'blocked' };
         const holder = claim && this.ledger.findClaim(claim.principal, claim.key);
         if (holder !== undefined) return { kind: 'claimed', ...holder };
         if (claim !== undefined && certificate === undefined)
@@ -100,7 +108,9 @@ export class MemoryStore {
     living: (generation, now) => {
       const all = this.certificates.filter(
         (certificate) =>
-          certificate.generation === generation && certificateState(certificate, now) === 'valid',
+          certificate.generation === generation &&
+          certificate.principal !== RESPONDER_PRINCIPAL &&
+          certificateState(certificate, now) === 'valid',
       );
       return {
         count: all.length,
@@ -251,6 +261,10 @@ export class MemoryStore {
         return old.length;
       }),
   };
+
+  readonly acme = new MemoryAcme((change) =>
+    this.#write(() => change((drafts) => this.#append(drafts))),
+  );
 
   latestAuditTime(): Instant {
     return this.#latest;

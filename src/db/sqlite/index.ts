@@ -3,12 +3,14 @@ import type { Database } from 'better-sqlite3';
 import type { Clock, Instant } from '../../base/clock.ts';
 import type { ChanceryError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
+import type { AcmeStore } from '../../domain/acme/ports.ts';
 import type { AuditLog } from '../../domain/audit/ports.ts';
 import type { GrantStore, TokenStore } from '../../domain/identity/ports.ts';
 import type { AuthorityStore, Inventory, Ledger } from '../../domain/issuance/ports.ts';
 import type { Forget } from '../../domain/issuance/retention.ts';
 import type { CrlStore, RevocationStore } from '../../domain/revocation/ports.ts';
 import type { ForgetRevocations } from '../../domain/revocation/retention.ts';
+import { openAcmeStore } from './acme/index.ts';
 import { AuditAppender } from './audit-appender.ts';
 import { openAuditLog } from './audit-log.ts';
 import { openAuthorities } from './authorities.ts';
@@ -50,6 +52,7 @@ export interface Store {
   readonly audit: AuditLog;
   readonly grants: GrantStore;
   readonly tokens: TokenStore;
+  readonly acme: AcmeStore;
   /** What the last write showed; costs nothing. After a failure only another write (`probe`) turns it green. */
   health(): StoreHealth;
   /** Resolves when a write of 64 KiB is durable, rejects like `Ledger.record` does. For while `health` is not ok. */
@@ -87,8 +90,9 @@ function furnish(database: Database, options: StoreOptions): Store {
   const inventory = openInventory(rooms);
   const claims = openClaims(rooms);
   const tokens = openTokens(rooms);
+  const acme = openAcmeStore(rooms);
   return {
-    ledger: openLedger(rooms, claims, inventory, tokens),
+    ledger: openLedger(rooms, claims, inventory, tokens, acme.orders),
     inventory,
     authorities: openAuthorities(rooms),
     crls: openCrls(rooms),
@@ -96,6 +100,7 @@ function furnish(database: Database, options: StoreOptions): Store {
     audit: openAuditLog(rooms),
     grants: openGrants(rooms),
     tokens,
+    acme,
     health: () => writer.health(),
     probe: openProbe(rooms, options.clock),
     latestAuditTime: () => audit.latestTime(),

@@ -11,8 +11,10 @@ import {
   INSERT_CERTIFICATE,
   readCertificateRow,
 } from './certificate-row.ts';
+import type { Orders } from './acme/orders.ts';
 import type { Claims } from './claims.ts';
 import type { CountedInventory } from './inventory.ts';
+import { octets } from './octets.ts';
 import type { Rooms } from './rooms.ts';
 import type { Tokens } from './tokens.ts';
 
@@ -29,6 +31,7 @@ export function openLedger(
   claims: Claims,
   inventory: CountedInventory,
   tokens: Tokens,
+  orders: Pick<Orders, 'fulfil'>,
 ): Ledger {
   const insert: Statement = database.prepare(INSERT_CERTIFICATE);
   const insertName: Statement = database.prepare(
@@ -53,7 +56,17 @@ export function openLedger(
     for (const label of labelTexts(certificate.labels)) insertLabel.run(label, id);
   };
 
-  const run = ({ certificate, claim, token, audit: drafts }: Recording): RecordingResult => {
+  /** A request takes a while, in which its key may be blocked and the certificate that it renews be revoked. */
+  const overtaken = ({ renews, keyFingerprint }: CertificateRecord): RecordingResult | undefined => {
+    const at = renews === null ? null : revokedAt.get(octets(renews))?.revoked_at;
+    if (typeof at === 'number') return { kind: 'revoked', at };
+    return blocked.get(octets(keyFingerprint)) === undefined ? undefined : { kind: 'blocked' };
+  };
+
+  const run = ({ certificate, claim, token, order, audit: drafts }: Recording): RecordingResult => {
+    if (order !== undefined && !orders.fulfil(order, certificate?.serial ?? '')) return { kind: 'fulfilled' };
+    const late = certificate && overtaken(certificate);
+    if (late !== undefined) return late;
     if (claim !== undefined) {
       if (certificate === undefined)
         throw new ChanceryError('internal', 'an Idempotency-Key was claimed for no certificate');
@@ -74,17 +87,17 @@ export function openLedger(
     },
     findClaim: (principal, key) => claims.find(principal, key),
     findCertificate(serial) {
-      const octets = fromHex(serial);
-      const row = octets && writer.read(() => bySerial.get(octets));
+      const key = fromHex(serial);
+      const row = key && writer.read(() => bySerial.get(key));
       return row && readCertificateRow(row);
     },
     findRevocation(serial) {
-      const octets = fromHex(serial);
-      return octets && writer.read(() => revokedAt.get(octets))?.revoked_at;
+      const key = fromHex(serial);
+      return key && writer.read(() => revokedAt.get(key))?.revoked_at;
     },
     isKeyBlocked(keyFingerprint) {
-      const octets = fromHex(keyFingerprint);
-      return octets !== undefined && writer.read(() => blocked.get(octets)) !== undefined;
+      const key = fromHex(keyFingerprint);
+      return key !== undefined && writer.read(() => blocked.get(key)) !== undefined;
     },
   };
 }

@@ -69,11 +69,18 @@ export interface OrderStore {
     limit: number,
     before?: string,
   ): readonly AcmeOrder[];
-  /**
-   * Forgets orders without a certificate that were over before `before`, those with one that were made before
-   * `madeBefore`, and authorizations that nobody can use any more; one batch, says how many.
-   */
-  prune(before: Instant, madeBefore: Instant, limit: number): Promise<number>;
+  /** Forgets what nobody needs any more, one batch at most; says how many. */
+  prune(what: Prunable): Promise<number>;
+}
+
+export interface Prunable {
+  /** Orders that expired before it without a certificate go, with authorizations that never became valid. */
+  readonly failedBefore: Instant;
+  /** Authorizations that were made before it go. */
+  readonly authorizationsBefore: Instant;
+  /** All orders that were made before it go. */
+  readonly ordersBefore: Instant;
+  readonly limit: number;
 }
 
 export interface AuthorizationStore {

@@ -147,7 +147,7 @@ function principalSegments(id: string): string[] {
     const [provider = '', ...subject] = rest;
     return [kind, provider, ...(subject.length === 0 ? [] : subject.join(':').split(/([:/])/))];
   }
-  if (kind === 'acme') return [kind, ...rest];
+  if (kind === 'acme') return [kind, ...rest.join(':').split(/[:/]/)];
   if (kind !== 'mtls') return [kind, ...rest.join(':').split('/')];
   const [issuer = '', ...subject] = rest;
   const text = subject.join(':');
