@@ -8,6 +8,7 @@ import { type Check, decode, type Decoded, type Lint, type LintSubject } from '.
 import * as extensions from './extensions.ts';
 import * as fields from './fields.ts';
 import * as names from './names.ts';
+import * as responder from './responder.ts';
 
 export type { LintContext, LintIssuer, LintRules, LintSubject } from './context.ts';
 
@@ -103,9 +104,27 @@ const CA: readonly Lint[] = [
   ),
 ];
 
+const RESPONDER: readonly Lint[] = [
+  ...COMMON.map((one) =>
+    one.check === extensions.areKnown ? { ...one, check: responder.responderExtensionsAreKnown } : one,
+  ),
+  ...LEAF.filter(({ check }) =>
+    [
+      fields.isValidNow,
+      fields.keyIsNotTheIssuers,
+      extensions.leafHasNoCa,
+      extensions.leafHasKeyUsage,
+      extensions.leafSignsNoCertificates,
+    ].includes(check),
+  ),
+  lint('responder_ext_key_usage', 'RFC 6960 4.2.2.2: id-kp-OCSPSigning', responder.responderSignsAnswersOnly),
+  lint('responder_no_check', 'RFC 6960 4.2.2.2.1: id-pkix-ocsp-nocheck', responder.responderIsNotChecked),
+  lint('responder_life', 'RFC 6960 4.2.2.2.1: short-lived', responder.responderLivesShort),
+];
+
 /** Every rule in its order, for the reference. */
 export const LINTS: readonly Lint[] = [
-  ...new Map([...LEAF_HERE, ...CA].map((one) => [one.lint, one])).values(),
+  ...new Map([...LEAF_HERE, ...CA, ...RESPONDER].map((one) => [one.lint, one])).values(),
 ];
 
 export interface Finding {
@@ -142,3 +161,6 @@ export const lintForeignCertificate = (subject: LintSubject): Finding[] => run(L
 
 /** Every broken rule of a CA certificate. */
 export const lintCaCertificate = (subject: LintSubject): Finding[] => run(CA, subject);
+
+/** Every broken rule of a certificate that is to answer OCSP. */
+export const lintResponderCertificate = (subject: LintSubject): Finding[] => run(RESPONDER, subject);
