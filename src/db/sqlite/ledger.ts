@@ -3,6 +3,7 @@ import type { Statement } from 'better-sqlite3';
 import { ChanceryError, isChanceryError } from '../../base/errors.ts';
 import { tokenSpent } from '../../domain/identity/token.ts';
 import { labelTexts } from '../../domain/issuance/labels.ts';
+import type { JournalRecord } from '../../domain/revocation/ports.ts';
 import { fromHex } from '../../x509/bytes.ts';
 import type { CertificateRecord, Ledger, Recording, RecordingResult } from '../../domain/issuance/ports.ts';
 import {
@@ -22,6 +23,13 @@ import type { Tokens } from './tokens.ts';
 function spentOrThrow(error: unknown): RecordingResult {
   if (isChanceryError(error) && error.code === 'token_spent') return { kind: 'spent' };
   throw error;
+}
+
+/** What the journal is told: enough for OCSP to know the serial after a restore. */
+function issued({ certificate }: Recording): readonly JournalRecord[] | undefined {
+  if (certificate === undefined) return undefined;
+  const { generation, serial, shard, notAfter } = certificate;
+  return [{ kind: 'issued', generation, serial, shard, notAfter }];
 }
 
 const RECORDED: RecordingResult = { kind: 'recorded' };
@@ -64,9 +72,16 @@ export function openLedger(
   };
 
   const run = ({ certificate, claim, token, order, audit: drafts }: Recording): RecordingResult => {
-    if (order !== undefined && !orders.fulfil(order, certificate?.serial ?? '')) return { kind: 'fulfilled' };
     const late = certificate && overtaken(certificate);
     if (late !== undefined) return late;
+    if (order !== undefined) {
+      if (certificate === undefined || claim !== undefined || token !== undefined)
+        throw new ChanceryError(
+          'internal',
+          'an order was claimed beside something else, or for no certificate',
+        );
+      if (!orders.fulfil(order, certificate.serial)) return { kind: 'fulfilled' };
+    }
     if (claim !== undefined) {
       if (certificate === undefined)
         throw new ChanceryError('internal', 'an Idempotency-Key was claimed for no certificate');
@@ -81,7 +96,7 @@ export function openLedger(
 
   return {
     async record(recording) {
-      const result = await writer.write(() => run(recording)).catch(spentOrThrow);
+      const result = await writer.write(() => run(recording), issued(recording)).catch(spentOrThrow);
       if (result.kind === 'recorded' && recording.certificate !== undefined) inventory.added();
       return result;
     },
