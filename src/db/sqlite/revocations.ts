@@ -3,6 +3,7 @@ import type { Statement } from 'better-sqlite3';
 import type { Instant } from '../../base/clock.ts';
 import { ChanceryError } from '../../base/errors.ts';
 import type {
+  JournalRecord,
   Revocation,
   RevocationOrder,
   RevocationResult,
@@ -117,13 +118,21 @@ export function openRevocations({ database, audit, writer }: Rooms): RevocationS
   };
 
   return {
-    revoke: (orders, recordedAt) => writer.write(() => orders.map((order) => revokeOne(order, recordedAt))),
+    revoke: (orders, recordedAt) =>
+      writer.write(
+        () => orders.map((order) => revokeOne(order, recordedAt)),
+        orders.map(({ revocation, blockKey = null }): JournalRecord => {
+          const { generation, serial, shard, notAfter, revokedAt, reason } = revocation;
+          const certificate = { generation, serial, shard, notAfter };
+          return { kind: 'revoked', ...certificate, revokedAt, recordedAt, reason, blockKey };
+        }),
+      ),
     block: ({ key, blockedAt }, drafts) =>
       writer.write(() => {
         const fresh = block(key, blockedAt);
         if (fresh) audit.append(drafts);
         return fresh;
-      }),
+      }, [{ kind: 'blocked', key, blockedAt }]),
     find(generation, serial) {
       const id = fromHex(serial);
       const row = id && writer.read(() => find.get(generation, id));
@@ -140,11 +149,16 @@ export function openRevocations({ database, audit, writer }: Rooms): RevocationS
           markSeen.run(crlSeenAt ?? null, ocspSeenAt ?? null, generation, octets(serial));
       }),
     addKnown: (serials, drafts) =>
-      writer.write(() => {
-        for (const { generation, serial, shard, notAfter } of serials)
-          addKnown.run(generation, octets(serial), shard, notAfter);
-        audit.append(drafts);
-      }),
+      writer.write(
+        () => {
+          for (const { generation, serial, shard, notAfter } of serials)
+            addKnown.run(generation, octets(serial), shard, notAfter);
+          audit.append(drafts);
+        },
+        serials.map(({ generation, serial, shard, notAfter }): JournalRecord => {
+          return { kind: 'issued', generation, serial, shard, notAfter };
+        }),
+      ),
   };
 }
 

@@ -115,6 +115,12 @@ export interface PublishedCrlStore {
   publish(crls: readonly PublishedCrl[], audit: readonly AuditDraft[]): Promise<void>;
   /** The highest `sequence` of a revocation of the generation, of one shard or of all; 0 for none. */
   latestSequence(generation: string, scope: CrlScope): number;
+  /** Puts back what a published CRL names and the records have lost; those that are there stay. Says how many. */
+  putBack(
+    revocations: readonly Revocation[],
+    recordedAt: Instant,
+    audit: readonly AuditDraft[],
+  ): Promise<number>;
 }
 
 /**
@@ -130,8 +136,11 @@ export type JournalRecord =
     } & Revocation)
   | {
       readonly kind: 'crl';
+      /** Of a root, its name. */
       readonly generation: string;
       readonly scope: CrlScope;
       readonly number: bigint;
       readonly thisUpdate: Instant;
-    };
+    }
+  /** A key that was blocked without a revocation. */
+  | { readonly kind: 'blocked'; readonly key: string; readonly blockedAt: Instant };

@@ -6,6 +6,7 @@ import * as names from './0004-names-without-reference.ts';
 import * as owners from './0005-owners-and-labels.ts';
 import * as revocation from './0006-revocation.ts';
 import * as acme from './0007-acme.ts';
+import * as journal from './0008-journal.ts';
 
 export interface Migration {
   /** From 1, without gaps: the `user_version` after it. */
@@ -22,4 +23,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { number: 5, name: 'owners and labels', sql: owners.sql },
   { number: 6, name: 'revocation', sql: revocation.sql },
   { number: 7, name: 'acme', sql: acme.sql },
+  { number: 8, name: 'journal', sql: journal.sql },
 ];
