@@ -1,7 +1,10 @@
 // Which room may know which: base ← x509 ← domain ← edges ← programs. `npm run arrows` holds src/ against it.
 
 /** Rooms that touch the world. Each is an island; what they share is decided in domain/. */
-const EDGES = 'http|grpc|keys|db|validation|attestation|acme-client|delivery|probe|scheduler|telemetry';
+const EDGES =
+  'http|grpc|keys|db|validation|attestation|acme-client|delivery|probe|scheduler|telemetry|journal|publication';
+/** A client of one protocol that several edges speak, below them. */
+const CLIENTS = 's3';
 /** Edges with several ways of doing one thing, a folder each. */
 const BACKENDS = 'http|grpc|keys|db|attestation|delivery';
 /** The files that wire rooms together, and the folders that belong to them. */
@@ -22,7 +25,7 @@ const owns = (room, name, packages) =>
 refuse(
   'known-rooms',
   'A new room needs its arrows first, in .dependency-cruiser.cjs.',
-  { path: '^src/', pathNot: [PROGRAMS, `^src/(base|x509|domain|config|api|sdk|ui|${EDGES})/`] },
+  { path: '^src/', pathNot: [PROGRAMS, `^src/(base|x509|domain|config|api|sdk|ui|${CLIENTS}|${EDGES})/`] },
   {},
 );
 refuse(
@@ -79,7 +82,19 @@ refuse(
   'edges-are-islands',
   'What two edges share is a port of domain/, wired by a program.',
   { path: `^src/(${EDGES})/` },
-  { path: '^src/', pathNot: '^src/($1|domain|x509|base|api|config)/' },
+  { path: '^src/', pathNot: `^src/($1|domain|x509|base|api|config|${CLIENTS})/` },
+);
+refuse(
+  'clients-are-below',
+  'A client of a protocol knows nothing of what is said with it, and decides nothing.',
+  { path: `^src/(${CLIENTS})/` },
+  { path: '^src/', pathNot: '^src/($1|base)/' },
+);
+refuse(
+  'only-stores-speak-s3',
+  'Journal and publication keep things in buckets; programs wire them.',
+  { path: '^src/', pathNot: [PROGRAMS, '^src/(s3|journal|publication)/'] },
+  { path: '^src/s3/' },
 );
 refuse(
   'backends-are-islands',

@@ -113,6 +113,9 @@ export const ProfileResource = z
     maxTtl: z.string(),
     backdate: z.string(),
     login: z.boolean(),
+    noRevAvail: z
+      .boolean()
+      .describe('Whether its certificates say that no revocation is published for them (RFC 9608)'),
     issuers: z.array(z.string()).describe('Issuers that issue with it'),
   })
   .describe('What a kind of certificate looks like');

@@ -42,6 +42,7 @@ export const ERRORS = {
   token_spent: { status: 403, exit: 3, title: 'The token was used up' },
   certificate_expired: { status: 403, exit: 3, title: 'The certificate has expired' },
   certificate_revoked: { status: 403, exit: 3, title: 'The certificate is revoked' },
+  revocation_refused: { status: 403, exit: 3, title: 'Nothing is revoked in this way' },
   lint_failed: { status: 403, exit: 3, title: 'The certificate would break a rule' },
   read_only: { status: 403, exit: 3, title: 'The object is declared in a file and read-only here' },
   // state
@@ -53,6 +54,7 @@ export const ERRORS = {
   chain_rejected: { status: 403, exit: 3, title: 'The certificate does not fit into the hierarchy' },
   root_offline: { status: 409, exit: 2, title: 'The key of the root is not here' },
   idempotency_key_reused: { status: 422, exit: 2, title: 'The Idempotency-Key was used for another request' },
+  too_many_requests: { status: 429, exit: 2, title: 'There were too many requests' },
   // the authority cannot serve now
   issuer_stopped: { status: 503, exit: 2, title: 'The issuer is stopped' },
   issuer_expires_too_soon: {
@@ -82,6 +84,8 @@ export const ERRORS = {
   no_authority: { status: 500, exit: 1, title: 'There is no authority here' },
   unsafe_files: { status: 500, exit: 1, title: 'Private files are not private' },
   damaged_key: { status: 500, exit: 1, title: 'A key file is damaged' },
+  damaged_journal: { status: 500, exit: 1, title: 'The journal is damaged' },
+  foreign_journal: { status: 500, exit: 1, title: 'The journal does not belong to the database' },
   damaged_backup: { status: 500, exit: 1, title: 'A backup is damaged' },
   wrong_passphrase: { status: 500, exit: 1, title: 'The key-encryption key does not open the keys' },
   newer_schema: { status: 500, exit: 1, title: 'The database belongs to a newer release' },

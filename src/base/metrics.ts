@@ -20,5 +20,7 @@ export interface MetricSources {
   /** Seconds until the first live certificate expires if the server stays down; `undefined` when none lives. */
   headroomSeconds(): number | undefined;
   auditSequence(): number;
+  /** How many OCSP requests were answered so: counted where they are answered, since each is a few microseconds. */
+  ocspAnswers(): Iterable<{ readonly status: string; readonly cached: boolean; readonly count: number }>;
   storeHealthy(): boolean;
 }

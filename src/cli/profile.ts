@@ -61,6 +61,10 @@ async function show(session: Session, options: Asking, name: string): Promise<vo
       ['lifetime', `${profile.defaultTtl}, at most ${profile.maxTtl}`],
       ['backdated by', profile.backdate],
       ['may log in', profile.login ? 'yes, where the issuer authenticates' : 'no'],
+      [
+        'revocation',
+        profile.noRevAvail ? 'not published (noRevAvail): enforced by this server alone' : 'CRL and OCSP',
+      ],
     ],
   });
 }

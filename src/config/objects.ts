@@ -97,6 +97,13 @@ export const profile = z.strictObject({
     .optional()
     .describe('How far notBefore lies in the past, for clocks that lag.')
     .meta({ examples: ['1m'] }),
+  noRevAvail: z
+    .boolean()
+    .optional()
+    .describe(
+      'Whether its certificates say that no revocation is published for them (RFC 9608), and name no CRL and no OCSP responder: for short lives. A revoked one is refused here, by nobody else.',
+    )
+    .meta({ examples: [true] }),
 });
 
 export const grant = z.strictObject({

@@ -53,6 +53,7 @@ function narrow(name: string, own: Declared, base: Profile): Profile {
     maxTtl,
     // a short life is not to be eaten up by the past
     backdate: life(own.backdate) ?? Math.min(base.backdate, Math.floor(maxTtl / 2 / SECOND) * SECOND),
+    noRevAvail: own.noRevAvail ?? base.noRevAvail,
     login: base.login && (own.extendedKeyUsage ?? base.extendedKeyUsage).includes('clientAuth'),
   });
 }

@@ -214,7 +214,7 @@ function plainProfile(
 ): unknown {
   const profile = profiles.get(name);
   if (profile === undefined) return undefined;
-  const { keyTypes, names, extendedKeyUsage, defaultTtl, maxTtl, backdate } = profile;
+  const { keyTypes, names, extendedKeyUsage, defaultTtl, maxTtl, backdate, noRevAvail } = profile;
   return {
     extends: file.profiles[name]?.extends,
     keyTypes,
@@ -223,5 +223,6 @@ function plainProfile(
     defaultTtl: formatDuration(defaultTtl),
     maxTtl: formatDuration(maxTtl),
     backdate: formatDuration(backdate),
+    noRevAvail,
   };
 }

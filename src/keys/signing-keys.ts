@@ -9,6 +9,8 @@ export interface SigningKey {
   readonly publicKey: PublicKey;
   /** The signature over `message` with the one algorithm of the key's type. Synchronous. */
   sign(message: Bytes): Bytes;
+  /** The same for a message of megabytes: nothing else waits for longer than a millisecond. */
+  signLong(message: Bytes): Promise<Bytes>;
 }
 
 export interface SigningKeys {
@@ -23,4 +25,9 @@ export interface SigningKeys {
   open(id: string): SigningKey;
   /** Ids of all keys, sorted. */
   list(): readonly string[];
+  /**
+   * The key is gone for good once the promise resolves; one that is not there is gone already. For keys that others
+   * took over from: no certificate that matters names it any more.
+   */
+  forget(id: string): Promise<void>;
 }

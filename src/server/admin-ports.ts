@@ -3,6 +3,7 @@ import type { Log } from '../base/log.ts';
 import type { Metrics } from '../base/metrics.ts';
 import type { Configuration } from '../config/index.ts';
 import type { GrantBook } from '../domain/identity/grant-book.ts';
+import { loginFault } from '../domain/issuance/generations.ts';
 import type { IssuancePorts } from '../domain/issuance/request.ts';
 import type { AdminPorts } from '../http/admin/ports.ts';
 import type { Lifecycle } from './lifecycle.ts';
@@ -34,7 +35,7 @@ export function adminPorts(options: AdminPortsOptions): AdminPorts {
     generations: lifecycle.hierarchy,
     roots: lifecycle.roots,
     grants: options.grants,
-    loginRules: loginRules(config),
+    loginRules: loginRules(config, authority),
     ...loginPorts(config.logins, { clock, log }),
     tokens: store.tokens,
     enrolment: options.enrolment,
@@ -47,7 +48,11 @@ export function adminPorts(options: AdminPortsOptions): AdminPorts {
   };
 }
 
-const loginRules = ({ issuers, profiles }: Configuration): AdminPorts['loginRules'] => ({
+const loginRules = (
+  { issuers, profiles }: Configuration,
+  authority: OpenedData['authority'],
+): AdminPorts['loginRules'] => ({
   issuers: new Set(issuers.filter(({ authenticates }) => authenticates).map(({ name }) => name)),
   profiles: new Set([...profiles.values()].filter(({ login }) => login).map(({ name }) => name)),
+  generationFault: (id, now) => loginFault(authority.generation(id), now),
 });

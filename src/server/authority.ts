@@ -12,12 +12,15 @@ import {
   type Root,
 } from '../domain/issuance/issuer.ts';
 import type { AuthorityStore, IssuerDirectory } from '../domain/issuance/ports.ts';
+import { caRevocations } from '../domain/revocation/ca-revocation.ts';
+import type { CrlStore } from '../domain/revocation/ports.ts';
 import type { AuthorityView } from '../http/admin/ports.ts';
 
 const ORDER: Readonly<Record<GenerationState, number>> = { current: 0, next: 1, superseded: 2, retired: 3 };
 
 export class Authority implements AuthorityView, IssuerDirectory {
   readonly #store: AuthorityStore;
+  readonly #crls: Pick<CrlStore, 'crls'>;
   readonly #clock: Clock;
   readonly #policies: ReadonlyMap<string, IssuerPolicy>;
   readonly #byProfile = new Map<string, string[]>();
@@ -26,8 +29,14 @@ export class Authority implements AuthorityView, IssuerDirectory {
   readonly #byIssuer = new Map<string, Generation[]>();
   #pending: readonly PendingGeneration[] = [];
 
-  constructor(store: AuthorityStore, policies: readonly IssuerPolicy[], clock: Clock) {
+  constructor(
+    store: AuthorityStore,
+    crls: Pick<CrlStore, 'crls'>,
+    policies: readonly IssuerPolicy[],
+    clock: Clock,
+  ) {
     this.#store = store;
+    this.#crls = crls;
     this.#clock = clock;
     this.#policies = new Map(policies.map((policy) => [policy.name, policy]));
     for (const { name, profiles } of policies)
@@ -37,9 +46,12 @@ export class Authority implements AuthorityView, IssuerDirectory {
   }
 
   reload(): void {
+    const revoked = caRevocations(this.#crls.crls());
     this.#roots = this.#store.roots().map(openRoot);
     this.#generations = new Map(
-      this.#store.generations().map((facts) => [facts.id, openGeneration(facts, this.root(facts.root))]),
+      this.#store
+        .generations()
+        .map((facts) => [facts.id, openGeneration(facts, this.root(facts.root), revoked)]),
     );
     this.#pending = this.#store.pending();
     this.#byIssuer.clear();

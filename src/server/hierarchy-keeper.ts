@@ -1,8 +1,8 @@
 /** The schedule: asks the domain what is due, and does it. What it cannot do is tried again, and said once a day. */
 import { type Clock, DAY, HOUR, MINUTE } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
-import { shouldActivateNext, shouldPrepareNext } from '../domain/issuance/generations.ts';
-import type { IssuerPolicy, Root } from '../domain/issuance/issuer.ts';
+import { shouldActivateNext, shouldPrepareNext, type Slots } from '../domain/issuance/generations.ts';
+import type { Generation, IssuerPolicy, Root } from '../domain/issuance/issuer.ts';
 import { crlIsDue } from '../domain/revocation/crl.ts';
 import type { Actor } from '../http/admin/ports.ts';
 import type { Authority } from './authority.ts';
@@ -56,7 +56,7 @@ export class HierarchyKeeper {
 
   async #tend({ name }: IssuerPolicy): Promise<void> {
     const { authority, hierarchy, clock, log } = this.#options;
-    const { current, next } = authority.slots(name);
+    const { current, next } = usable(authority.slots(name));
     const waiting = authority.pendingOf(name);
     // a root that took over signs anew what the old one had signed
     const above = current && authority.root(current.root);
@@ -70,7 +70,7 @@ export class HierarchyKeeper {
         log.info('prepared a generation', { generation: prepared.generation.id });
     }
     this.#watchRequest(name);
-    const slots = authority.slots(name);
+    const slots = usable(authority.slots(name));
     if (slots.next !== undefined && shouldActivateNext(slots.current, slots.next, clock.now())) {
       await hierarchy.activate(slots.next.id, SCHEDULE);
       log.info('activated a generation', { generation: slots.next.id });
@@ -119,3 +119,9 @@ export class HierarchyKeeper {
     log.warn(message, fields);
   }
 }
+
+/** A generation that its root revoked is as good as none: another one is made, and takes over at once. */
+const usable = ({ current, next }: Slots<Generation>): Slots<Generation> => ({
+  current: current?.revokedAt === null ? current : undefined,
+  next: next?.revokedAt === null ? next : undefined,
+});

@@ -1,13 +1,16 @@
 /** What is counted and logged about a running server. */
 import { SECOND } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
-import type { Metrics } from '../base/metrics.ts';
+import type { Metrics, MetricSources } from '../base/metrics.ts';
 import { ROUTES } from '../api/routes.ts';
 import type { Answered } from '../http/admin/exchange.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import type { OpenedData } from './open.ts';
 
-export const serverMetrics = ({ authority, store, clock }: OpenedData): Metrics =>
+export const serverMetrics = (
+  { authority, store, clock }: OpenedData,
+  ocspAnswers: MetricSources['ocspAnswers'],
+): Metrics =>
   createMetrics({
     issuerNotAfter: () =>
       authority
@@ -16,6 +19,7 @@ export const serverMetrics = ({ authority, store, clock }: OpenedData): Metrics 
     issuersNeedingSignature: () => authority.pending().map(({ issuer }) => issuer),
     headroomSeconds: () => headroom(store.inventory.firstExpiry(clock.now()), clock.now()),
     auditSequence: () => store.audit.last()?.sequence ?? 0,
+    ocspAnswers,
     storeHealthy: () => store.health().ok,
   });
 

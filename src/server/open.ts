@@ -95,7 +95,7 @@ export async function openData({ config, log, onFatal, createKeys }: OpenOptions
       headInterval: config.audit.headInterval,
       log,
     });
-    const authority = new Authority(store.authorities, config.issuers, clock);
+    const authority = new Authority(store.authorities, store.crls, config.issuers, clock);
     return {
       paths,
       clock,

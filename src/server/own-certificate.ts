@@ -1,4 +1,4 @@
-/** The HTTPS listener's own certificate: through the pipeline like everybody's, renewed at two thirds of its life. */
+/** The HTTPS listener's own certificate: through the pipeline like everybody's, renewed at two thirds of its life, and when it is revoked. */
 import { MINUTE } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { type Configuration, type IssuerChoice, listenerIssuer } from '../config/index.ts';
@@ -46,6 +46,9 @@ export class OwnCertificate {
   #renewAt = 0;
   #notAfter = 0;
   #generation = '';
+  #serial = '';
+  /** Serial of the certificate whose revocation was noticed. */
+  #replacing = '';
   #credentials: ListenerCredentials | undefined;
 
   constructor(options: OwnCertificateOptions) {
@@ -83,6 +86,7 @@ export class OwnCertificate {
     this.#renewAt = issuedAt + ((notAfter - issuedAt) * 2) / 3;
     this.#notAfter = notAfter;
     this.#generation = issued.generation.id;
+    this.#serial = issued.record.serial;
     this.#credentials = {
       key: encodePem('PRIVATE KEY', exportPkcs8(pair.privateKey)),
       certificate:
@@ -119,10 +123,24 @@ export class OwnCertificate {
     return [...generations, ...roots].map((der) => encodePem('CERTIFICATE', der));
   }
 
+  /** One that was revoked, or whose generation was, is replaced at once; once asked for, like one that is due. */
+  #noticeRevocation(): void {
+    const { ports, authority, log } = this.#options;
+    if (this.#replacing === this.#serial) return;
+    const revoked =
+      typeof ports.ledger.findRevocation(this.#serial) === 'number' ||
+      typeof authority.generation(this.#generation)?.revokedAt === 'number';
+    if (!revoked) return;
+    log.warn('the listener’s certificate was revoked: it gets another', { serial: this.#serial });
+    this.#replacing = this.#serial;
+    this.#renewAt = 0;
+  }
+
   /** Renews when it is time, and tries again a minute later when it could not. */
   async renewWhenDue(rotate: (credentials: ListenerCredentials) => void): Promise<void> {
     const { ports, log } = this.#options;
     const now = ports.clock.now();
+    this.#noticeRevocation();
     if (now < this.#renewAt) return;
     // on a busy host a key takes longer than the next call: that one must not begin another
     this.#renewAt = now + MINUTE;

@@ -125,6 +125,8 @@ export class Roots {
     return hierarchy.exclusively(async () => {
       const crl = judgeForeignCrl(der, authority.roots(), (root) => this.#crls.get(root), clock.now());
       await this.#put(crl, hierarchy.draft(actor, 'crl.imported', crlDetails(crl)));
+      // it may revoke a generation
+      await this.#changed();
       return crl;
     });
   }

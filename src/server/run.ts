@@ -19,6 +19,7 @@ import {
 } from '../config/index.ts';
 import type { AuditDraft } from '../domain/audit/entry.ts';
 import { GrantBook } from '../domain/identity/grant-book.ts';
+import { TRY_LATER } from '../domain/revocation/ocsp-answers.ts';
 import { createAdminListener } from '../http/admin/listener.ts';
 import { limitConnections } from '../http/connection-limit.ts';
 import { createStatusListener } from '../http/status/listener.ts';
@@ -41,6 +42,7 @@ import { requireChoice } from './admin-login.ts';
 import { issuancePorts } from './issuance.ts';
 import { type Lifecycle, openLifecycle } from './lifecycle.ts';
 import { serverMetrics } from './observe.ts';
+import { OcspCounts, OcspService } from './ocsp.ts';
 import { openData } from './open.ts';
 import { OwnCertificate, ownNames } from './own-certificate.ts';
 import { packageVersion } from './package.ts';
@@ -89,6 +91,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
   let timer: NodeJS.Timeout | undefined;
   let lifecycle: Lifecycle | undefined;
   let tls: TlsListener | undefined;
+  let ocsp: OcspService | undefined;
   try {
     if (opened.keyring.development) refuseDevelopmentKey(config);
     authority.requireEveryIssuer();
@@ -102,6 +105,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
         certificate: authority.certificate,
         rootCrl: (root) => lifecycle?.roots.crl(root),
         readiness: () => readiness(phase, opened),
+        ocsp: { clock, answer: (request) => ocsp?.answer(request) ?? TRY_LATER },
       }),
     );
     limitConnections(status, CONNECTIONS_PER_ADDRESS);
@@ -116,7 +120,8 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
       ...config.grants,
     ];
     const grants = new GrantBook(fixed, store.grants, config.trustDomain);
-    const metrics = serverMetrics(opened);
+    const ocspCounts = new OcspCounts();
+    const metrics = serverMetrics(opened, () => ocspCounts.read());
     const issuance = issuancePorts(opened, config, statusUrl, () => grants.all(), metrics);
 
     const own = new OwnCertificate({ config, ports: issuance, authority, log });
@@ -167,6 +172,11 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
         renderClientFile({ server: httpsUrl, trustDomain: config.trustDomain, configuration: config.file }),
       );
     await lifecycle.keeper.tick();
+    ocsp = new OcspService(
+      { ...opened, ports: issuance, inventory: store.inventory, statuses: store.revocations, log },
+      ocspCounts,
+    );
+    await ocsp.ready();
     await writePublicFile(paths.pidFile, `${process.pid}\n`);
     await trail.record([
       ownDraft('server.started', {
@@ -216,6 +226,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
       await watchClock();
       await trail.tick();
       await lifecycle?.keeper.tick();
+      await ocsp?.tick();
       await own.renewWhenDue(rotate);
       housekeeping.tick();
     } catch (error) {

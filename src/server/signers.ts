@@ -1,6 +1,6 @@
 /**
  * Everything that holds a signing key. Each takes only its own Prepared, so nothing else can be signed; later ones
- * (OCSP, JWT-SVID) stand here beside them.
+ * (JWT-SVID) stand here beside them.
  */
 import { ChanceryError } from '../base/errors.ts';
 import type { PreparedHead } from '../domain/audit/heads.ts';
@@ -10,7 +10,10 @@ import { type CaSigner, type PreparedCaCertificate, sameKey } from '../domain/is
 import type { Generation } from '../domain/issuance/issuer.ts';
 import type { LeafSigner } from '../domain/issuance/ports.ts';
 import type { PreparedCertificate } from '../domain/issuance/prepared.ts';
+import type { PreparedResponder, ResponderSigner } from '../domain/issuance/responder.ts';
 import type { CrlSigner, PreparedCrl } from '../domain/revocation/crl.ts';
+import type { IssuerCrlSigner, PreparedIssuerCrl } from '../domain/revocation/issuer-crl.ts';
+import type { OcspSigner, PreparedOcsp } from '../domain/revocation/ocsp.ts';
 import type { SigningKey, SigningKeys } from '../keys/signing-keys.ts';
 import { toHex } from '../x509/bytes.ts';
 import type { PublicKey } from '../x509/public-key.ts';
@@ -59,6 +62,29 @@ export const crlSigner = (keys: Keys): CrlSigner => ({
     const tbs = prepared.redeem();
     return { tbs, signature: key.sign(tbs) };
   },
+});
+
+/** The generation certifies who answers for it. */
+export const responderSigner = (keys: Keys): ResponderSigner => ({
+  sign(prepared: PreparedResponder) {
+    const { keyId, publicKey } = prepared.generation;
+    const key = keyOf(keys, keyId, publicKey);
+    const tbs = prepared.redeem();
+    return { tbs, signature: key.sign(tbs) };
+  },
+});
+
+export const ocspSigner = (keys: Keys): OcspSigner => ({
+  sign(prepared: PreparedOcsp) {
+    const key = keyOf(keys, prepared.responder.keyId, prepared.responder.publicKey);
+    const tbs = prepared.redeem();
+    return { tbs, signature: key.sign(tbs) };
+  },
+});
+
+export const issuerCrlSigner = (keys: Keys): IssuerCrlSigner => ({
+  sign: (keyId: string, prepared: PreparedIssuerCrl) =>
+    keyOf(keys, keyId, prepared.signerKey).signLong(prepared.redeem()),
 });
 
 export function headSigner(key: SigningKey): HeadSigner {

@@ -84,6 +84,17 @@ function collectSources(sources: MetricSources, registers: Registers): void {
         this.set({ issuer }, 1);
     },
   });
+  new Counter({
+    name: 'chancery_ocsp_answers_total',
+    help: 'OCSP requests answered, by the status that was answered and whether it had been signed before.',
+    labelNames: ['status', 'cached'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { status, cached, count } of attempt(() => [...sources.ocspAnswers()]) ?? [])
+        this.inc({ status, cached: String(cached) }, count);
+    },
+  });
   gauge(
     registers,
     'chancery_headroom_seconds',

@@ -9,7 +9,6 @@ const FOREIGN: Readonly<Record<string, string>> = {
   '1.3.6.1.5.5.7.1.11': 'subjectInfoAccess',
   '1.3.6.1.5.5.7.1.24': 'tlsFeature',
   '1.3.6.1.5.5.7.1.31': 'acmeIdentifier',
-  '1.3.6.1.5.5.7.48.1.5': 'ocspNoCheck',
   '1.3.6.1.4.1.11129.2.4.2': 'signedCertificateTimestamps',
   '1.3.6.1.4.1.11129.2.4.3': 'precertificatePoison',
   '1.3.6.1.4.1.311.20.2': 'Microsoft certificate template name',
@@ -37,6 +36,7 @@ const READ: ReadonlySet<string> = new Set<string>([
   OID.certificatePolicies,
   OID.cRLDistributionPoints,
   OID.authorityInfoAccess,
+  OID.noRevAvail,
 ]);
 
 /** Whether its content is shown by a field of its own. */

@@ -1,11 +1,12 @@
 /** Certificate extensions (RFC 5280 4.2): value ↔ octets of extnValue. */
 import { ChanceryError } from '../base/errors.ts';
-import { type Bytes, fromAscii, toLatin1 } from './bytes.ts';
+import { type Bytes, equal, fromAscii, toLatin1 } from './bytes.ts';
 import {
   context,
   contextConstructed,
   DerReader,
   namedBits,
+  NULL,
   octetString,
   oid,
   readBoolean,
@@ -235,4 +236,19 @@ export function readAuthorityInfoAccess(value: Bytes): AuthorityInfoAccess {
     if (method === OID.caIssuers) found.caIssuers.push(location.value);
   }
   return found;
+}
+
+// ---- noRevAvail (RFC 9608)
+
+/** Nothing is published about whether the certificate was revoked. One object: encoded once. */
+export const NO_REV_AVAIL: Extension = { id: OID.noRevAvail, critical: false, value: NULL };
+
+/** Throws `malformed_der` for any other value than NULL. */
+export function readNoRevAvail(value: Bytes): true {
+  if (equal(value, NULL)) return true;
+  throw new ChanceryError('malformed_der', {
+    message: 'noRevAvail holds something',
+    rule: 'RFC 9608 2: NULL',
+    fix: 'Encode it again.',
+  });
 }

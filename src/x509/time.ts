@@ -13,6 +13,10 @@ export function encodeTime(instant: Instant): Bytes {
     : tlv(TAG.generalizedTime, fromAscii(digits));
 }
 
+/** GeneralizedTime in every year, as OCSP has it (RFC 6960 4.2.2.1); without a fraction. */
+export const encodeGeneralizedTime = (instant: Instant): Bytes =>
+  tlv(TAG.generalizedTime, fromAscii(formatInstant(instant).replace(/[-:T]/g, '')));
+
 /** Whether the year decides the form, as it must where we sign, or either form passes, as a verifier takes it. */
 export type TimeForm = 'by-year' | 'either';
 

@@ -89,6 +89,7 @@ describe('a whole configuration', () => {
       maxTtl: 30 * DAY,
       backdate: 0,
       login: false,
+      noRevAvail: false,
     });
     expect([...config.delivery.commands]).toEqual([
       ['nginx-reload', ['/usr/sbin/nginx', '-s', 'reload']],

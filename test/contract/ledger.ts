@@ -64,6 +64,39 @@ export function ledgerContract({ name, open }: StoreBackend): void {
       expectChain({ audit }, 600);
     });
 
+    test('a renewal that its revocation overtook leaves nothing, and claims nothing', async () => {
+      const store = open();
+      const { ledger, inventory, audit } = store;
+      await ledger.record({ certificate: certificateRecord(1), audit: [] });
+      store.revoke(serialOf(1), NOON + HOUR, 1);
+      const late = {
+        certificate: certificateRecord(2, { renews: serialOf(1) }),
+        claim: idempotencyClaim(),
+        audit: [auditDraft()],
+      };
+      expect(await ledger.record(late)).toEqual({ kind: 'revoked', at: NOON + HOUR });
+      expect(ledger.findCertificate(serialOf(2))).toBeUndefined();
+      expect(ledger.findClaim(late.claim.principal, late.claim.key)).toBeUndefined();
+      expect([inventory.count(), audit.last()]).toEqual([1, undefined]);
+      const other = { ...late, certificate: certificateRecord(3, { renews: null }) };
+      expect(await ledger.record(other)).toEqual({ kind: 'recorded' });
+    });
+
+    test('a certificate for a key that was blocked meanwhile is not recorded', async () => {
+      const store = open();
+      const { ledger, inventory } = store;
+      const certificate = certificateRecord(1);
+      store.block(certificate.keyFingerprint);
+      expect(await ledger.record({ certificate, claim: idempotencyClaim(), audit: [auditDraft()] })).toEqual({
+        kind: 'blocked',
+      });
+      const claim = idempotencyClaim();
+      expect(ledger.findClaim(claim.principal, claim.key)).toBeUndefined();
+      expect(inventory.count()).toBe(0);
+      const { kind } = await ledger.record({ certificate: certificateRecord(2), audit: [] });
+      expect(kind).toBe('recorded');
+    });
+
     test('a serial that was issued before is refused, and its neighbours are not', async () => {
       const { ledger, audit, inventory } = open();
       const twin = certificateRecord(3, { serial: serialOf(1) });

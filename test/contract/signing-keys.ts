@@ -98,6 +98,19 @@ export function signingKeysContract(name: string, start: () => Promise<SigningKe
         );
     });
 
+    test('a key that was forgotten is gone, also after a restart, and the others stay', async () => {
+      const { keys, reopen } = await start();
+      await keys.generate('ocsp.servers-1.1', 'ecdsa-p256');
+      await keys.generate('servers-1', 'ecdsa-p256');
+      await keys.forget('ocsp.servers-1.1');
+      await keys.forget('ocsp.servers-1.1');
+      for (const now of [keys, await reopen()]) {
+        expect(now.list()).toEqual(['servers-1']);
+        expect(() => now.open('ocsp.servers-1.1')).toThrow(expect.objectContaining({ code: 'not_found' }));
+      }
+      await expect(keys.forget('../keyring')).rejects.toMatchObject({ code: 'invalid_request' });
+    });
+
     test('a key that was never made is not found', async () => {
       const { keys } = await start();
       expect(() => keys.open('servers-9')).toThrow(expect.objectContaining({ code: 'not_found' }));

@@ -1,6 +1,8 @@
+import { acmeStoreContract } from '../contract/acme-store.ts';
 import { auditLogContract } from '../contract/audit-log.ts';
 import { authorityStoreContract } from '../contract/authority-store.ts';
 import { grantStoreContract } from '../contract/grant-store.ts';
+import { revocationStoreContract } from '../contract/revocation-store.ts';
 import { tokenStoreContract } from '../contract/token-store.ts';
 import { inventoryContract } from '../contract/inventory.ts';
 import { ledgerContract } from '../contract/ledger.ts';
@@ -20,4 +22,6 @@ for (const backend of BACKENDS) {
   grantStoreContract(backend);
   tokenStoreContract(backend);
   authorityStoreContract(backend);
+  revocationStoreContract(backend);
+  acmeStoreContract(backend);
 }

@@ -11,6 +11,7 @@ import { toHex } from '../../src/x509/bytes.ts';
 import type { StoredCrl } from '../../src/domain/revocation/crl.ts';
 import type { Forget } from '../../src/domain/issuance/retention.ts';
 import type { CrlStore } from '../../src/domain/revocation/ports.ts';
+import type { ForgetRevocations } from '../../src/domain/revocation/retention.ts';
 import type { GenerationFacts, PendingGeneration, RootFacts } from '../../src/domain/issuance/issuer.ts';
 import {
   type AuthorityStore,
@@ -21,6 +22,9 @@ import {
   type Ledger,
   type StoredCertificate,
 } from '../../src/domain/issuance/ports.ts';
+import { RESPONDER_PRINCIPAL } from '../../src/domain/issuance/responder.ts';
+import { MemoryAcme } from './memory-acme.ts';
+import { MemoryRevocations } from './memory-revocations.ts';
 
 interface Claimed extends IdempotencyClaim {
   readonly serial: string;
@@ -45,8 +49,14 @@ export class MemoryStore {
   failWith: ChanceryError | undefined;
 
   readonly ledger: Ledger = {
-    record: ({ certificate, claim, token, audit }) =>
+    record: ({ certificate, claim, token, order, audit }) =>
       this.#write(() => {
+        if (order !== undefined && !this.acme.fulfil(order, certificate?.serial ?? ''))
+          return { kind: 'fulfilled' };
+        const renewed = this.certificates.find(({ serial }) => serial === certificate?.renews);
+        if (typeof renewed?.revokedAt === 'number') return { kind: 'revoked', at: renewed.revokedAt };
+        if (certificate !== undefined && this.#blocked.has(certificate.keyFingerprint))
+          return { kind: 'blocked' };
         const holder = claim && this.ledger.findClaim(claim.principal, claim.key);
         if (holder !== undefined) return { kind: 'claimed', ...holder };
         if (claim !== undefined && certificate === undefined)
@@ -98,7 +108,9 @@ export class MemoryStore {
     living: (generation, now) => {
       const all = this.certificates.filter(
         (certificate) =>
-          certificate.generation === generation && certificateState(certificate, now) === 'valid',
+          certificate.generation === generation &&
+          certificate.principal !== RESPONDER_PRINCIPAL &&
+          certificateState(certificate, now) === 'valid',
       );
       return {
         count: all.length,
@@ -176,6 +188,17 @@ export class MemoryStore {
       }),
   };
 
+  readonly revocations = new MemoryRevocations({
+    write: (change) => this.#write(change),
+    append: (drafts) => this.#append(drafts),
+    findCertificate: (serial) => this.ledger.findCertificate(serial),
+    mark: (serial, at, reason) => this.revoke(serial, at, reason),
+    blocked: this.#blocked,
+  });
+
+  /** Not without published CRLs. */
+  readonly forgetRevocations: ForgetRevocations = () => Promise.resolve(0);
+
   readonly audit: AuditLog = {
     entries: (from, limit) => this.entries.filter(({ sequence }) => sequence >= from).slice(0, limit),
     last: () => this.entries.at(-1),
@@ -238,6 +261,10 @@ export class MemoryStore {
         return old.length;
       }),
   };
+
+  readonly acme = new MemoryAcme((change) =>
+    this.#write(() => change((drafts) => this.#append(drafts))),
+  );
 
   latestAuditTime(): Instant {
     return this.#latest;

@@ -28,6 +28,7 @@ const HOUSE: Readonly<Record<string, string>> = {
 
 /** What some of the wrong imports below lead to. */
 const FURTHER: Readonly<Record<string, string>> = {
+  'src/s3/sign.ts': `import '../base/clock.ts';`,
   'src/db/sqlite/two.ts': `import './one.ts';`,
   'test/fakes/clock.ts': '',
 };
@@ -57,6 +58,8 @@ const WRONG: readonly (readonly [rule: string, file: string, code: string])[] = 
   ['edges-are-islands', 'src/http/admin/list.ts', `import '../../db/sqlite/rows.ts';`],
   ['edges-are-islands', 'src/keys/software/log.ts', `import type {} from '../../http/admin/sign.ts';`],
   ['backends-are-islands', 'src/http/admin/crl.ts', `import '../status/crl.ts';`],
+  ['clients-are-below', 'src/s3/client.ts', `import '../domain/identity/grant.ts';`],
+  ['only-stores-speak-s3', 'src/keys/software/bucket.ts', `import '../../s3/sign.ts';`],
   ['sdk-stands-alone', 'src/sdk/agent.ts', `import '../base/clock.ts';`],
   ['ui-sees-only-the-api', 'src/ui/page.ts', `import '../base/clock.ts';`],
   ['identity-and-audit-are-below', 'src/domain/identity/ask.ts', `import '../issuance/issue.ts';`],

@@ -1,6 +1,9 @@
 /** Generations and roots by schedule and by hand, on a clock that the test turns. */
 import { describe, expect, test } from 'vitest';
-import { DAY, HOUR, MINUTE } from '../../src/base/clock.ts';
+import { DAY, floorToSecond, HOUR, MINUTE } from '../../src/base/clock.ts';
+import { loginFault } from '../../src/domain/issuance/generations.ts';
+import { DEFAULT_PROFILES } from '../../src/domain/issuance/profile.ts';
+import { findIssuer } from '../../src/domain/issuance/selection.ts';
 import { prepareGeneration, signCaCertificate } from '../../src/domain/issuance/hierarchy.ts';
 import { newSerial } from '../../src/domain/issuance/serial.ts';
 import { caSigner } from '../../src/server/signers.ts';
@@ -255,6 +258,40 @@ describe('a root', () => {
     expect([...revokedCertificates(list)].map((entry) => Buffer.from(entry.serial))).toEqual([serial]);
     expect(list.thisUpdate).toBe(h.clock.now());
     expect(readCertificate(root.certificate.raw).subject).toEqual(list.issuer);
+  });
+
+  test('that revokes a generation ends it: nothing is signed under it, another one takes over', async () => {
+    const h = await makeHierarchy();
+    await h.keeper.look();
+    expect(states(h)).toEqual(['servers-1 current']);
+    const root = h.authority.root('internal');
+    const first = h.authority.generation('servers-1');
+    if (root === undefined || first === undefined) throw new Error('no hierarchy');
+    const entries = new CrlEntries();
+    const revokedAt = floorToSecond(h.clock.now());
+    entries.append(encodeCrlEntry({ serial: first.certificate.serial, revokedAt, reason: 'cACompromise' }));
+    const number = nextCrlNumber(h.roots.crls()[0]?.number, h.clock.now());
+    const prepared = PreparedCrl.of({ issuer: root, number, now: h.clock.now(), entries: entries.octets });
+    const before = h.changes();
+    await h.roots.importCrl(signCrl(crlSigner(h.keys), 'root-internal', prepared), OPERATOR);
+    expect(h.changes()).toBe(before + 1);
+    expect(h.authority.generation('servers-1')?.revokedAt).toBe(revokedAt);
+    expect(() => findIssuer(h.authority, 'servers', DEFAULT_PROFILES.server)).toThrow(
+      /its root revoked servers-1/,
+    );
+    expect(loginFault(h.authority.generation('servers-1'), h.clock.now())).toMatch(
+      /^was revoked by its root/,
+    );
+    await h.keeper.look();
+    expect(states(h)).toEqual(['servers-1 superseded', 'servers-2 current']);
+    expect(findIssuer(h.authority, 'servers', DEFAULT_PROFILES.server).generation.id).toBe('servers-2');
+    // a CRL that is signed later, or is stale, says the same
+    h.clock.advance(400 * DAY);
+    h.authority.reload();
+    expect(h.authority.generation('servers-1')?.revokedAt).toBe(revokedAt);
+    await h.keeper.look();
+    expect(h.authority.generation('servers-1')?.revokedAt).toBe(revokedAt);
+    expect(h.authority.generation('servers-2')?.revokedAt).toBeNull();
   });
 
   test('takes no CRL with an old number, of another, that has run out, or with an entry twice', async () => {

@@ -12,10 +12,13 @@ import { makePipeline } from '../support/pipeline.ts';
 
 async function makeOwn() {
   const config = await load(undefined);
-  const { ports, clock } = await makePipeline();
+  const { ports, clock, ledger } = await makePipeline();
   const grants = [listenerGrant(requireChoice(listenerIssuer(config)), ownNames(config))];
-  const authority = { policies: () => [] } as unknown as Authority;
-  const state = { refuses: false };
+  const state = { refuses: false, generationRevokedAt: null as number | null };
+  const authority = {
+    policies: () => [],
+    generation: () => ({ revokedAt: state.generationRevokedAt }),
+  } as unknown as Authority;
   const own = new OwnCertificate({
     config,
     authority,
@@ -24,7 +27,15 @@ async function makeOwn() {
   });
   await own.issue();
   let rotations = 0;
-  return { clock, state, renew: () => own.renewWhenDue(() => rotations++), rotations: () => rotations };
+  const current = () => ledger.store.certificates.at(-1)?.serial ?? '';
+  return {
+    clock,
+    ledger,
+    current,
+    state,
+    renew: () => own.renewWhenDue(() => rotations++),
+    rotations: () => rotations,
+  };
 }
 
 test('who asks while a renewal is on its way begins no second one', async () => {
@@ -48,6 +59,33 @@ test('a renewal that failed is tried again a minute later', async () => {
   await renew();
   expect(rotations()).toBe(0);
   clock.advance(1);
+  await renew();
+  expect(rotations()).toBe(1);
+});
+
+test('one that was revoked is replaced at once, and no second time', async () => {
+  const { clock, ledger, current, renew, rotations } = await makeOwn();
+  const before = current();
+  ledger.store.revoke(before, clock.now(), 1);
+  await renew();
+  expect(rotations()).toBe(1);
+  expect(current()).not.toBe(before);
+  await renew();
+  expect(rotations()).toBe(1);
+  ledger.store.revoke(current(), clock.now(), 1);
+  await renew();
+  expect(rotations()).toBe(2);
+});
+
+test('one of a generation that its root revoked likewise; what fails is not asked for at every tick', async () => {
+  const { clock, state, renew, rotations } = await makeOwn();
+  state.generationRevokedAt = clock.now();
+  state.refuses = true;
+  await renew();
+  state.refuses = false;
+  await renew();
+  expect(rotations()).toBe(0);
+  clock.advance(MINUTE);
   await renew();
   expect(rotations()).toBe(1);
 });

@@ -43,6 +43,11 @@ export class MemoryKeys implements SigningKeys {
   list(): readonly string[] {
     return [...this.#keys.keys()];
   }
+
+  forget(id: string): Promise<void> {
+    this.#keys.delete(id);
+    return Promise.resolve();
+  }
 }
 
 export interface MemoryHierarchy {
@@ -90,7 +95,7 @@ export async function makeHierarchy(
     { ...facts, certificate, keyId: options.offline === true ? null : 'root-internal' },
     [],
   );
-  const authority = new Authority(store.authorities, [{ ...POLICY, ...options.policy }], clock);
+  const authority = new Authority(store.authorities, store.crls, [{ ...POLICY, ...options.policy }], clock);
   let changes = 0;
   const wired = {
     ...{ clock, random, keys, authority, trustDomain: TRUST_DOMAIN, urls: URLS },

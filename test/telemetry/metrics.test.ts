@@ -7,6 +7,10 @@ const SOURCES: MetricSources = {
   issuersNeedingSignature: () => ['servers'],
   headroomSeconds: () => 90,
   auditSequence: () => 42,
+  ocspAnswers: () => [
+    { status: 'good', cached: true, count: 7 },
+    { status: 'revoked', cached: false, count: 1 },
+  ],
   storeHealthy: () => true,
 };
 
@@ -31,6 +35,8 @@ describe('metrics', () => {
       'chancery_http_request_duration_seconds_count{route="/api/v1/certificates"} 1',
       'chancery_issuer_not_after_timestamp_seconds{generation="servers-1"} 1800000000',
       'chancery_issuer_needs_signature{issuer="servers"} 1',
+      'chancery_ocsp_answers_total{status="good",cached="true"} 7',
+      'chancery_ocsp_answers_total{status="revoked",cached="false"} 1',
       'chancery_headroom_seconds 90',
       'chancery_audit_sequence 42',
       'chancery_store_healthy 1',
@@ -66,6 +72,7 @@ describe('metrics', () => {
       issuersNeedingSignature: failing,
       headroomSeconds: () => undefined,
       auditSequence: failing,
+      ocspAnswers: failing,
       storeHealthy: failing,
     });
     const { body } = await metrics.render();

@@ -15,6 +15,7 @@ import {
   readCrlDistributionPoints,
   readExtKeyUsage,
   readKeyUsage,
+  readNoRevAvail,
   readSubjectAltName,
   readSubjectKeyIdentifier,
 } from '../../x509/extensions.ts';
@@ -48,6 +49,7 @@ export function describeCertificate(certificate: Certificate, now: Instant): Des
   const extKeyUsage = read(OID.extKeyUsage, readExtKeyUsage)?.map(oidName);
   const access = read(OID.authorityInfoAccess, readAuthorityInfoAccess);
   const crls = read(OID.cRLDistributionPoints, readCrlDistributionPoints);
+  const noRevAvail = read(OID.noRevAvail, readNoRevAvail);
   const policies = read(OID.certificatePolicies, readCertificatePolicies);
   const subjectKeyIdentifier = read(OID.subjectKeyIdentifier, readSubjectKeyIdentifier);
   const authorityKeyIdentifier = read(OID.authorityKeyIdentifier, readAuthorityKeyIdentifier);
@@ -84,6 +86,7 @@ export function describeCertificate(certificate: Certificate, now: Instant): Des
       ocsp: access?.ocsp ?? [],
       caIssuers: access?.caIssuers ?? [],
       crlDistributionPoints: crls ?? [],
+      ...(noRevAvail === undefined ? {} : { noRevAvail }),
       ...(policies === undefined ? {} : { policies }),
       ...(subjectKeyIdentifier === undefined ? {} : { subjectKeyIdentifier: toHex(subjectKeyIdentifier) }),
       ...(authorityKeyIdentifier === undefined
@@ -112,6 +115,7 @@ export function describeCertificate(certificate: Certificate, now: Instant): Des
         ['policies', orNothing([(policies ?? []).map(oidName).join(', ')])],
         ['CRL', orNothing(crls ?? [])],
         ['OCSP', orNothing(access?.ocsp ?? [])],
+        ['revocation', noRevAvail && 'not published (noRevAvail, RFC 9608)'],
         ['issuer at', orNothing(access?.caIssuers ?? [])],
         ['subject key id', subjectKeyIdentifier && toHex(subjectKeyIdentifier), 'wide'],
         ['authority key id', authorityKeyIdentifier && toHex(authorityKeyIdentifier), 'wide'],

@@ -128,6 +128,7 @@ const toFields = ({ at, name, purpose, skippedRoots }: Question): Sheet['fields'
 const STATUS: Readonly<Record<RevocationStatus, string>> = {
   good: 'not revoked',
   'not-checked': 'not looked at, no CRL of its issuer was given',
+  'not-published': 'nothing is published about it (noRevAvail)',
   anchor: 'trusted as it stands',
 };
 

@@ -35,7 +35,9 @@ export function openCrls({ database, audit, writer }: Rooms): CrlStore {
           });
         put.run(crl.root, String(crl.number), crl.thisUpdate, crl.nextUpdate, crl.der);
         audit.append(drafts);
-      }),
+      }, [
+        { kind: 'crl', generation: crl.root, scope: 'full', number: crl.number, thisUpdate: crl.thisUpdate },
+      ]),
   };
 }
 

@@ -71,3 +71,11 @@ export const rowFailure = (error: unknown): ChanceryError =>
         `a record was refused by the store (${sqliteCode(error) ?? (error instanceof Error ? error.name : 'unknown')})`,
         { cause: error },
       );
+
+export const queueFull = (limit: number): ChanceryError =>
+  new ChanceryError('store_unavailable', {
+    message: `${limit} records wait to be written`,
+    rule: `at most ${limit} wait at once`,
+    fix: 'Try again.',
+    retryAfter: 1,
+  });

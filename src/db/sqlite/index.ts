@@ -3,16 +3,20 @@ import type { Database } from 'better-sqlite3';
 import type { Clock, Instant } from '../../base/clock.ts';
 import type { ChanceryError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
+import type { AcmeStore } from '../../domain/acme/ports.ts';
 import type { AuditLog } from '../../domain/audit/ports.ts';
 import type { GrantStore, TokenStore } from '../../domain/identity/ports.ts';
 import type { AuthorityStore, Inventory, Ledger } from '../../domain/issuance/ports.ts';
 import type { Forget } from '../../domain/issuance/retention.ts';
-import type { CrlStore } from '../../domain/revocation/ports.ts';
+import type { CrlStore, RevocationStore } from '../../domain/revocation/ports.ts';
+import type { ForgetRevocations } from '../../domain/revocation/retention.ts';
+import { openAcmeStore } from './acme/index.ts';
 import { AuditAppender } from './audit-appender.ts';
 import { openAuditLog } from './audit-log.ts';
 import { openAuthorities } from './authorities.ts';
 import { openClaims } from './claims.ts';
 import { openCrls } from './crls.ts';
+import { openForgetRevocations } from './forget-revocations.ts';
 import { openGrants } from './grants.ts';
 import { openInventory } from './inventory.ts';
 import { openLedger } from './ledger.ts';
@@ -20,6 +24,7 @@ import { cannotOpen, openDatabase } from './open.ts';
 import { openTokens } from './tokens.ts';
 import { openProbe } from './probe.ts';
 import { openRetention } from './retention.ts';
+import { openRevocations } from './revocations.ts';
 import { type StoreHealth, Writer } from './writer.ts';
 
 export type { StoreHealth } from './writer.ts';
@@ -43,9 +48,11 @@ export interface Store {
   readonly inventory: Inventory;
   readonly authorities: AuthorityStore;
   readonly crls: CrlStore;
+  readonly revocations: RevocationStore;
   readonly audit: AuditLog;
   readonly grants: GrantStore;
   readonly tokens: TokenStore;
+  readonly acme: AcmeStore;
   /** What the last write showed; costs nothing. After a failure only another write (`probe`) turns it green. */
   health(): StoreHealth;
   /** Resolves when a write of 64 KiB is durable, rejects like `Ledger.record` does. For while `health` is not ok. */
@@ -56,6 +63,8 @@ export interface Store {
   pruneClaims(before: Instant): Promise<number>;
   /** Forgets certificates that expired long ago, at most one batch; says how many. */
   readonly forgetCertificates: Forget;
+  /** Forgets revocations that no CRL needs any more, at most one batch; says how many. */
+  readonly forgetRevocations: ForgetRevocations;
   /** Writes what waits, then closes the file. Later writes are rejected with `shutting_down`. */
   close(): Promise<void>;
 }
@@ -81,19 +90,23 @@ function furnish(database: Database, options: StoreOptions): Store {
   const inventory = openInventory(rooms);
   const claims = openClaims(rooms);
   const tokens = openTokens(rooms);
+  const acme = openAcmeStore(rooms);
   return {
-    ledger: openLedger(rooms, claims, inventory, tokens),
+    ledger: openLedger(rooms, claims, inventory, tokens, acme.orders),
     inventory,
     authorities: openAuthorities(rooms),
     crls: openCrls(rooms),
+    revocations: openRevocations(rooms),
     audit: openAuditLog(rooms),
     grants: openGrants(rooms),
     tokens,
+    acme,
     health: () => writer.health(),
     probe: openProbe(rooms, options.clock),
     latestAuditTime: () => audit.latestTime(),
     pruneClaims: (before) => claims.prune(before),
     forgetCertificates: openRetention(rooms, inventory),
+    forgetRevocations: openForgetRevocations(rooms),
     close: () => writer.close(),
   };
 }

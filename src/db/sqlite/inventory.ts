@@ -3,6 +3,7 @@ import type { Statement } from 'better-sqlite3';
 import type { Instant } from '../../base/clock.ts';
 import { ChanceryError } from '../../base/errors.ts';
 import type { CertificateQuery, Inventory } from '../../domain/issuance/ports.ts';
+import { RESPONDER_PRINCIPAL } from '../../domain/issuance/responder.ts';
 import { type CertificateRow, readCertificateRow } from './certificate-row.ts';
 import { formatCursor, parseCursor } from './cursor.ts';
 import type { Rooms } from './rooms.ts';
@@ -19,8 +20,8 @@ export const FIRST_EXPIRY =
   'SELECT not_after FROM certificates WHERE not_after >= ? AND revoked_at IS NULL ORDER BY not_after LIMIT 1';
 
 /** Over those that have not expired: who asks is an operator, once in a year. */
-export const LIVING =
-  'SELECT count(*) AS count, max(not_after) AS latest FROM certificates WHERE not_after >= ? AND revoked_at IS NULL AND generation = ?';
+export const LIVING = `SELECT count(*) AS count, max(not_after) AS latest FROM certificates
+  WHERE not_after >= ? AND revoked_at IS NULL AND generation = ? AND principal <> '${RESPONDER_PRINCIPAL}'`;
 
 /** Where the store keeps how many certificates were forgotten. */
 export const FORGOTTEN = 'certificates-forgotten';

@@ -3,6 +3,7 @@ import type { Statement } from 'better-sqlite3';
 import { ChanceryError, isChanceryError } from '../../base/errors.ts';
 import { tokenSpent } from '../../domain/identity/token.ts';
 import { labelTexts } from '../../domain/issuance/labels.ts';
+import type { JournalRecord } from '../../domain/revocation/ports.ts';
 import { fromHex } from '../../x509/bytes.ts';
 import type { CertificateRecord, Ledger, Recording, RecordingResult } from '../../domain/issuance/ports.ts';
 import {
@@ -11,8 +12,10 @@ import {
   INSERT_CERTIFICATE,
   readCertificateRow,
 } from './certificate-row.ts';
+import type { Orders } from './acme/orders.ts';
 import type { Claims } from './claims.ts';
 import type { CountedInventory } from './inventory.ts';
+import { octets } from './octets.ts';
 import type { Rooms } from './rooms.ts';
 import type { Tokens } from './tokens.ts';
 
@@ -22,6 +25,13 @@ function spentOrThrow(error: unknown): RecordingResult {
   throw error;
 }
 
+/** What the journal is told: enough for OCSP to know the serial after a restore. */
+function issued({ certificate }: Recording): readonly JournalRecord[] | undefined {
+  if (certificate === undefined) return undefined;
+  const { generation, serial, shard, notAfter } = certificate;
+  return [{ kind: 'issued', generation, serial, shard, notAfter }];
+}
+
 const RECORDED: RecordingResult = { kind: 'recorded' };
 
 export function openLedger(
@@ -29,6 +39,7 @@ export function openLedger(
   claims: Claims,
   inventory: CountedInventory,
   tokens: Tokens,
+  orders: Pick<Orders, 'fulfil'>,
 ): Ledger {
   const insert: Statement = database.prepare(INSERT_CERTIFICATE);
   const insertName: Statement = database.prepare(
@@ -53,7 +64,24 @@ export function openLedger(
     for (const label of labelTexts(certificate.labels)) insertLabel.run(label, id);
   };
 
-  const run = ({ certificate, claim, token, audit: drafts }: Recording): RecordingResult => {
+  /** A request takes a while, in which its key may be blocked and the certificate that it renews be revoked. */
+  const overtaken = ({ renews, keyFingerprint }: CertificateRecord): RecordingResult | undefined => {
+    const at = renews === null ? null : revokedAt.get(octets(renews))?.revoked_at;
+    if (typeof at === 'number') return { kind: 'revoked', at };
+    return blocked.get(octets(keyFingerprint)) === undefined ? undefined : { kind: 'blocked' };
+  };
+
+  const run = ({ certificate, claim, token, order, audit: drafts }: Recording): RecordingResult => {
+    const late = certificate && overtaken(certificate);
+    if (late !== undefined) return late;
+    if (order !== undefined) {
+      if (certificate === undefined || claim !== undefined || token !== undefined)
+        throw new ChanceryError(
+          'internal',
+          'an order was claimed beside something else, or for no certificate',
+        );
+      if (!orders.fulfil(order, certificate.serial)) return { kind: 'fulfilled' };
+    }
     if (claim !== undefined) {
       if (certificate === undefined)
         throw new ChanceryError('internal', 'an Idempotency-Key was claimed for no certificate');
@@ -68,23 +96,23 @@ export function openLedger(
 
   return {
     async record(recording) {
-      const result = await writer.write(() => run(recording)).catch(spentOrThrow);
+      const result = await writer.write(() => run(recording), issued(recording)).catch(spentOrThrow);
       if (result.kind === 'recorded' && recording.certificate !== undefined) inventory.added();
       return result;
     },
     findClaim: (principal, key) => claims.find(principal, key),
     findCertificate(serial) {
-      const octets = fromHex(serial);
-      const row = octets && writer.read(() => bySerial.get(octets));
+      const key = fromHex(serial);
+      const row = key && writer.read(() => bySerial.get(key));
       return row && readCertificateRow(row);
     },
     findRevocation(serial) {
-      const octets = fromHex(serial);
-      return octets && writer.read(() => revokedAt.get(octets))?.revoked_at;
+      const key = fromHex(serial);
+      return key && writer.read(() => revokedAt.get(key))?.revoked_at;
     },
     isKeyBlocked(keyFingerprint) {
-      const octets = fromHex(keyFingerprint);
-      return octets !== undefined && writer.read(() => blocked.get(octets)) !== undefined;
+      const key = fromHex(keyFingerprint);
+      return key !== undefined && writer.read(() => blocked.get(key)) !== undefined;
     },
   };
 }

@@ -9,5 +9,5 @@ export function openProbe({ database, writer }: Rooms, clock: Clock): () => Prom
   const upsert = database.prepare(
     `INSERT INTO meta (key, value) VALUES ('probed', ?) ON CONFLICT DO UPDATE SET value = excluded.value`,
   );
-  return () => writer.write(() => void upsert.run(formatInstant(clock.now()).padEnd(SIZE)));
+  return () => writer.probe(() => void upsert.run(formatInstant(clock.now()).padEnd(SIZE)));
 }

@@ -5,8 +5,12 @@
 import type { Database, Statement } from 'better-sqlite3';
 import { ChanceryError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
+import type { Journal } from '../../domain/revocation/journal.ts';
+import type { JournalRecord } from '../../domain/revocation/ports.ts';
 import type { AuditAppender } from './audit-appender.ts';
-import { broken, rowFailure, severity, sqliteCode, unavailable } from './failures.ts';
+import { Checkpoints } from './checkpoints.ts';
+import { broken, queueFull, rowFailure, severity, sqliteCode, unavailable } from './failures.ts';
+import { JournalDesk } from './journal-desk.ts';
 
 export interface StoreHealth {
   readonly ok: boolean;
@@ -27,17 +31,16 @@ export interface WriterOptions {
 
 interface Job {
   readonly run: () => unknown;
+  /** What the journal is told before; `undefined` for nothing. */
+  readonly journal: readonly JournalRecord[] | undefined;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: ChanceryError) => void;
 }
 
+type Batch = readonly Job[];
+
 /** To be given once the transaction is durable. */
 type Answer = () => void;
-
-/** Pages in the write-ahead log, estimated, after which they are moved into the database file. */
-const CHECKPOINT_PAGES = 4000;
-const PAGES_PER_BATCH = 8;
-const PAGES_PER_JOB = 6;
 
 export class Writer {
   readonly #database: Database;
@@ -51,10 +54,13 @@ export class Writer {
   readonly #savepoint: Statement;
   readonly #release: Statement;
   readonly #rollbackTo: Statement;
+  readonly #desk: JournalDesk;
+  readonly #checkpoints: Checkpoints;
   #queue: Job[] = [];
   #scheduled = false;
+  /** The journal is being told of a batch: no other is begun. */
+  #telling: Promise<void> | undefined;
   #closed = false;
-  #uncheckpointed = 0;
   /** Why the last write failed. */
   #reason: string | undefined;
   #fatal: ChanceryError | undefined;
@@ -72,13 +78,26 @@ export class Writer {
     this.#savepoint = database.prepare('SAVEPOINT job');
     this.#release = database.prepare('RELEASE job');
     this.#rollbackTo = database.prepare('ROLLBACK TO job');
+    this.#desk = new JournalDesk(database);
+    this.#checkpoints = new Checkpoints(
+      database,
+      () => !this.#closed && this.#fatal === undefined,
+      (error) => void this.#fail(error),
+    );
+  }
+
+  /** From now on nothing is committed that this journal was to know and does not. */
+  attach(journal: Journal): void {
+    this.#desk.attach(journal);
   }
 
   /**
    * Runs `job` in the next transaction; resolves with its value when that is durable. Throwing undoes this job alone.
    * Rejects with `store_unavailable`, `shutting_down`, or what the job threw (`internal` for a row that does not fit).
+   * The journal is told first: a job that fails after that leaves records there which are true all the same (a certificate
+   * that was signed, a revocation that was decided), and take effect where they are read.
    */
-  write<T>(job: () => T): Promise<T> {
+  write<T>(job: () => T, journal?: readonly JournalRecord[]): Promise<T> {
     if (this.#fatal !== undefined) return Promise.reject(this.#fatal);
     if (this.#closed)
       return Promise.reject(
@@ -86,7 +105,7 @@ export class Writer {
       );
     if (this.#queue.length >= this.#maxQueue) return Promise.reject(queueFull(this.#maxQueue));
     return new Promise<T>((resolve, reject) => {
-      this.#queue.push({ run: job, resolve: resolve as (value: unknown) => void, reject });
+      this.#queue.push({ run: job, journal, resolve: resolve as (value: unknown) => void, reject });
       this.#schedule();
     });
   }
@@ -101,20 +120,29 @@ export class Writer {
     }
   }
 
-  health(): StoreHealth {
-    return this.#reason === undefined ? { ok: true } : { ok: false, reason: this.#reason };
+  /** Like `write`, and the journal is told something, too, while it takes no records. */
+  probe(job: () => void): Promise<void> {
+    return this.write(job, this.#desk.reason === undefined ? undefined : []);
   }
 
-  close(): Promise<void> {
-    if (this.#closed) return Promise.resolve();
+  health(): StoreHealth {
+    const reason = this.#reason ?? this.#desk.reason;
+    return reason === undefined ? { ok: true } : { ok: false, reason };
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
     this.#closed = true;
-    while (this.#queue.length > 0) this.#writeBatch();
+    while (this.#telling !== undefined || this.#queue.length > 0) {
+      await this.#telling;
+      if (this.#queue.length > 0) this.#writeBatch();
+    }
     try {
       this.#database.close();
     } catch (error) {
       this.#log.error('the database did not close', { error: String(error) });
     }
-    return Promise.resolve();
+    this.#desk.close();
   }
 
   #schedule(): void {
@@ -122,32 +150,66 @@ export class Writer {
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
+      if (this.#telling !== undefined) return; // who tells schedules again
       if (this.#queue.length > 0) this.#writeBatch();
       if (this.#queue.length > 0) this.#schedule();
     });
   }
 
+  /** At once where there is no journal or it is a file; else when it has answered, and meanwhile the next batch grows. */
   #writeBatch(): void {
     const batch = this.#queue.splice(0, this.#maxBatch);
+    try {
+      const told = this.#fatal === undefined ? this.#desk.tell(batch) : undefined;
+      if (told === undefined) this.#commitBatch(batch);
+      else this.#telling = this.#commitWhenTold(batch, told);
+    } catch (error) {
+      this.#rejectUntold(batch, error);
+    }
+  }
+
+  async #commitWhenTold(batch: Batch, told: Promise<void>): Promise<void> {
+    try {
+      await told;
+      this.#commitBatch(batch);
+    } catch (error) {
+      this.#rejectUntold(batch, error);
+    }
+    this.#telling = undefined;
+    if (this.#queue.length > 0) this.#schedule();
+  }
+
+  #commitBatch(batch: Batch): void {
     try {
       if (this.#fatal !== undefined) throw this.#fatal;
       const answers = this.#transact(batch);
       this.#recovered();
       for (const answer of answers) answer();
-      this.#uncheckpointed += PAGES_PER_BATCH + PAGES_PER_JOB * batch.length;
-      if (this.#uncheckpointed >= CHECKPOINT_PAGES) this.#scheduleCheckpoint();
+      this.#checkpoints.committed(batch.length);
     } catch (error) {
       this.#rollback();
+      this.#desk.notCommitted();
       const failure = this.#fail(error);
       for (const job of batch) job.reject(failure);
     }
+  }
+
+  /** Nothing of the batch was begun. What needs no journal may go on without it. */
+  #rejectUntold(batch: Batch, error: unknown): void {
+    const before = this.#desk.reason;
+    const { failure, fatal } = this.#desk.failed(error);
+    if (before !== this.#desk.reason) this.#log.error(failure.message);
+    for (const job of batch) if (job.journal !== undefined) job.reject(failure);
+    if (fatal) this.#die(failure);
+    const others = batch.filter(({ journal }) => journal === undefined);
+    if (others.length > 0) this.#commitBatch(others);
   }
 
   /**
    * First without savepoints, which cost a tenth of everything: a job that throws is rare. When one does, all is undone
    * and done again with a savepoint each. Jobs are written so that they can be run again.
    */
-  #transact(batch: readonly Job[]): Answer[] {
+  #transact(batch: Batch): Answer[] {
     try {
       return this.#transaction(batch, (job) => this.#run(job));
     } catch (error) {
@@ -157,11 +219,13 @@ export class Writer {
     }
   }
 
-  #transaction(batch: readonly Job[], run: (job: Job) => Answer): Answer[] {
+  #transaction(batch: Batch, run: (job: Job) => Answer): Answer[] {
     this.#begin.run();
     this.#audit.begin();
     const answers = batch.map(run);
+    this.#desk.remember();
     this.#commit.run();
+    this.#desk.committed();
     this.#audit.committed();
     return answers;
   }
@@ -203,22 +267,6 @@ export class Writer {
     }
   }
 
-  /**
-   * Not SQLite's own automatic checkpoint: that one swallows the error of a failed fsync. In a turn of its own, so that
-   * the answers of the batch before do not wait for it.
-   */
-  #scheduleCheckpoint(): void {
-    this.#uncheckpointed = 0;
-    setImmediate(() => {
-      if (this.#closed || this.#fatal !== undefined) return;
-      try {
-        this.#database.pragma('wal_checkpoint(PASSIVE)');
-      } catch (error) {
-        this.#fail(error);
-      }
-    });
-  }
-
   #fail(error: unknown): ChanceryError {
     if (this.#fatal !== undefined) return this.#fatal;
     const fatal = severity(error) === 'fatal';
@@ -245,16 +293,9 @@ export class Writer {
   }
 
   #recovered(): void {
+    if (this.#desk.healed()) this.#log.info('the journal takes records again');
     if (this.#reason === undefined) return;
     this.#reason = undefined;
     this.#log.info('the store takes records again');
   }
 }
-
-const queueFull = (limit: number): ChanceryError =>
-  new ChanceryError('store_unavailable', {
-    message: `${limit} records wait to be written`,
-    rule: `at most ${limit} wait at once`,
-    fix: 'Try again.',
-    retryAfter: 1,
-  });

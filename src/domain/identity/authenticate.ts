@@ -22,6 +22,7 @@ export interface LoginRecord {
   readonly serial: string;
   readonly fingerprint: string;
   readonly issuer: string;
+  readonly generation: string;
   readonly profile: string;
   readonly names: readonly Name[];
   readonly notBefore: Instant;
@@ -34,6 +35,8 @@ export interface LoginRules {
   readonly issuers: ReadonlySet<string>;
   /** Profiles whose certificates log in. */
   readonly profiles: ReadonlySet<string>;
+  /** Why no certificate of a generation logs in: it `was revoked …`; `undefined` where they do. */
+  readonly generationFault: (generation: string, now: Instant) => string | undefined;
 }
 
 const rejected = (message: string, rule: string, fix: string): ChanceryError =>
@@ -57,6 +60,13 @@ export function authenticateCertificate(
       `the client certificate ${record.serial} was revoked at ${formatInstant(record.revokedAt)}`,
       'a revoked certificate never logs in',
       'Ask an operator for a new one.',
+    );
+  const fault = rules.generationFault(record.generation, now);
+  if (fault !== undefined)
+    throw rejected(
+      `the client certificate ${record.serial} was issued by ${record.generation}, and that ${fault}`,
+      'a certificate logs in as long as the CA above it is good',
+      'Ask an operator for one of another generation.',
     );
   if (now > record.notAfter || now < record.notBefore)
     throw rejected(

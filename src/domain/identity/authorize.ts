@@ -64,6 +64,11 @@ export function mismatches(grant: Grant, ask: Ask, trustDomain: TrustDomain): Mi
         facet: 'name',
         message: `${formatNameKey(name)} is in none of ${patternsOf(grant, name)}`,
       });
+    else if (grant.narrowedTo?.patterns.some((pattern) => nameMatches(pattern, name)) === false)
+      lacks.push({
+        facet: 'name',
+        message: `${formatNameKey(name)} is in none of the names of ${grant.narrowedTo.by}: ${grant.narrowedTo.patterns.map(({ text }) => text).join(', ') || 'it has none'}`,
+      });
   }
   if (grant.maxTtl !== undefined && ask.ttl !== undefined && ask.ttl > grant.maxTtl)
     lacks.push({

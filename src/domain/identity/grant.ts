@@ -48,6 +48,8 @@ export interface Grant {
   readonly maxTtl: Duration | undefined;
   /** Only what the server grants to itself reaches reserved names. */
   readonly reservedNames: boolean;
+  /** For this caller, of these names only those in here. */
+  readonly narrowedTo?: { readonly by: string; readonly patterns: readonly NamePattern[] };
 }
 
 const NAME = /^[a-z0-9][a-z0-9._-]{0,62}$/;

@@ -139,7 +139,7 @@ export function parsePrincipalPattern(text: string): PrincipalPattern {
 
 /**
  * `mtls:clients:spiffe://td/a/b` → mtls, clients, spiffe, td, a, b; `mtls:clients:dns:a.b` → mtls, clients, dns, a, b;
- * `jwt:ci:repo:org/app` → jwt, ci, repo, ":", org, "/", app.
+ * `acme:servers:eab:k1` → acme, servers, eab, k1; `jwt:ci:repo:org/app` → jwt, ci, repo, ":", org, "/", app.
  */
 function principalSegments(id: string): string[] {
   const [kind = '', ...rest] = id.split(':');
@@ -147,6 +147,7 @@ function principalSegments(id: string): string[] {
     const [provider = '', ...subject] = rest;
     return [kind, provider, ...(subject.length === 0 ? [] : subject.join(':').split(/([:/])/))];
   }
+  if (kind === 'acme') return [kind, ...rest.join(':').split(/[:/]/)];
   if (kind !== 'mtls') return [kind, ...rest.join(':').split('/')];
   const [issuer = '', ...subject] = rest;
   const text = subject.join(':');

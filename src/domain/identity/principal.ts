@@ -3,11 +3,12 @@ import { ChanceryError } from '../../base/errors.ts';
 import type { TrustDomain } from './spiffe-id.ts';
 import { isReserved } from './spiffe-id.ts';
 import type { Name } from './names.ts';
+import type { NamePattern } from './pattern.ts';
 import type { Token } from './token.ts';
 
 /** Where a request came from, for the audit log. */
 export interface Door {
-  /** `rest`, `internal`, later `acme`, `workload-api`. */
+  /** `rest`, `acme`, `internal`, later `workload-api`. */
   readonly name: string;
   readonly requestId: string;
   /** Remote address without port; absent inside the process. */
@@ -27,9 +28,23 @@ export type Principal =
   | { readonly kind: 'token'; readonly token: Token; readonly spent: boolean }
   /** Whoever a login provider of the configuration says it is, by a signed token. */
   | { readonly kind: 'jwt'; readonly provider: string; readonly subject: string }
+  /** An ACME account (RFC 8555 7.1.2), at one issuer's directory. */
+  | {
+      readonly kind: 'acme';
+      readonly issuer: string;
+      readonly account: string;
+      /** The external account key that the account was made with (RFC 8555 7.3.4). */
+      readonly externalKey?: ExternalAccount | undefined;
+    }
   | { readonly kind: 'system'; readonly name: string }
   /** Whoever calls a route that is for anybody. No grant can be for it. */
   | { readonly kind: 'anonymous' };
+
+export interface ExternalAccount {
+  readonly id: string;
+  /** The only names that its accounts can get; `null`: as their grants say. */
+  readonly names: readonly NamePattern[] | null;
+}
 
 /** The ids under which grants can know a principal, the most telling first: `mtls:clients:spiffe://example.test/ops/ann`. */
 export function principalIds(principal: Principal): string[] {
@@ -37,6 +52,11 @@ export function principalIds(principal: Principal): string[] {
   if (principal.kind === 'token') return [`token:${principal.token.id}`];
   if (principal.kind === 'jwt') return [`jwt:${principal.provider}:${principal.subject}`];
   if (principal.kind === 'anonymous') return ['anonymous'];
+  if (principal.kind === 'acme') {
+    const { issuer, account, externalKey } = principal;
+    const id = `acme:${issuer}:${account}`;
+    return externalKey === undefined ? [id] : [id, `acme:${issuer}:eab:${externalKey.id}`];
+  }
   return principal.names.map(
     ({ kind, value }) => `mtls:${principal.issuer}:${kind === 'uri' ? value : `${kind}:${value}`}`,
   );

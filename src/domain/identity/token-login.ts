@@ -5,9 +5,17 @@ import type { Grant } from './grant.ts';
 import type { Principal } from './principal.ts';
 import { type StoredToken, tokenGrant, tokenState } from './token.ts';
 
-/** The grants that decide for a principal: a token's holder has the token's and no other. */
-export const grantsOf = (principal: Principal, grants: readonly Grant[]): readonly Grant[] =>
-  principal.kind === 'token' ? [tokenGrant(principal.token)] : grants;
+/**
+ * The grants that decide for a principal: a token's holder has the token's and no other. An ACME account that was made
+ * with an external key has what everybody's grants give it, within the names of that key.
+ */
+export function grantsOf(principal: Principal, grants: readonly Grant[]): readonly Grant[] {
+  if (principal.kind === 'token') return [tokenGrant(principal.token)];
+  const key = principal.kind === 'acme' ? principal.externalKey : undefined;
+  if (key?.names == null) return grants;
+  const narrowedTo = { by: `the external account key ${key.id}`, patterns: key.names };
+  return grants.map((grant) => ({ ...grant, narrowedTo }));
+}
 
 /**
  * Step 1 of the pipeline for tokens. `stored` was found by the hash of the secret, so whoever has it knew the secret.

@@ -147,3 +147,14 @@ export function refuseRootRetirement(
     data: { generations: below.map(({ id }) => id) },
   });
 }
+
+/** Why no certificate of a generation logs in any more; `undefined` where they do, also after it was stopped. */
+export function loginFault(
+  generation: (Pick<Stage, 'retiredAt'> & { readonly revokedAt: Instant | null }) | undefined,
+  now: Instant,
+): string | undefined {
+  if (generation === undefined) return 'is not known here';
+  const { revokedAt, retiredAt } = generation;
+  if (revokedAt !== null) return `was revoked by its root at ${formatInstant(revokedAt)}`;
+  return retiredAt !== null && retiredAt <= now ? `retired at ${formatInstant(retiredAt)}` : undefined;
+}

@@ -39,7 +39,7 @@ import { type Proof, provePossession, resolveNames } from './possession.ts';
 import { prepareLeaf } from './prepare.ts';
 import type { PreparedCertificate } from './prepared.ts';
 import { checkKeyType, checkNames, type Profile, resolveTtl } from './profile.ts';
-import { checkRenewal, selfRenewalRule, servedTtl } from './renewal-rule.ts';
+import { checkRenewal, noLongerValid, selfRenewalRule, servedTtl } from './renewal-rule.ts';
 import type { Issuance, IssuancePorts, IssuanceRequest } from './request.ts';
 import { findIssuer, findProfile } from './selection.ts';
 import { selfCheckFault } from './self-check.ts';
@@ -156,6 +156,7 @@ async function run(ports: IssuancePorts, request: IssuanceRequest, progress: Pro
   const result = await ledger.record({
     certificate: record,
     ...(principal.kind === 'token' && { token: { id: principal.token.id, at: now } }),
+    ...(request.order !== undefined && { order: request.order }),
     ...(request.claim && { claim: { ...request.claim, principal: record.principal, claimedAt: now } }),
     audit: [
       issuanceDraft(
@@ -170,12 +171,28 @@ async function run(ports: IssuancePorts, request: IssuanceRequest, progress: Pro
 
   // 8 answer: the caller's, from here on
   if (result.kind === 'recorded') return { kind: 'issued', record, generation };
-  const spent = result.kind === 'spent';
-  const lost = spent ? 'others used up the token' : 'another request won the Idempotency-Key';
-  await auditDiscarded(ports, request, progress, generation.id, lost);
-  if (spent) throw tokenSpent(principal.kind === 'token' ? principal.token.id : principalId(principal));
-  return result;
+  await auditDiscarded(ports, request, progress, generation.id, LOST[result.kind]);
+  if (result.kind === 'claimed') return result;
+  if (result.kind === 'fulfilled') throw orderFulfilled(request.order);
+  if (result.kind === 'revoked') throw noLongerValid(renews?.serial ?? '', 'revoked', result.at);
+  if (result.kind === 'blocked') throw blockedKey(record.keyFingerprint);
+  throw tokenSpent(principal.kind === 'token' ? principal.token.id : principalId(principal));
 }
+
+const LOST = {
+  claimed: 'another request won the Idempotency-Key',
+  spent: 'others used up the token',
+  fulfilled: 'the order has a certificate already',
+  revoked: 'the certificate that it renews was revoked meanwhile',
+  blocked: 'the key was blocked meanwhile',
+} as const;
+
+const orderFulfilled = (order: string | undefined): ChanceryError =>
+  new ChanceryError('not_ready', {
+    message: `the order ${order ?? ''} has a certificate already`,
+    rule: 'RFC 8555 7.4: an order is finalized once',
+    fix: 'Download the certificate of the order.',
+  });
 
 /** Throws `profile_violation` or `not_granted`. */
 function decideRule(
@@ -203,13 +220,15 @@ function decideRule(
 function checkKey({ ledger }: IssuancePorts, profile: Profile, publicKey: PublicKey): void {
   checkKeyType(profile, publicKey);
   const fingerprint = toHex(publicKey.fingerprint);
-  if (!ledger.isKeyBlocked(fingerprint)) return;
-  throw new ChanceryError('blocked_key', {
+  if (ledger.isKeyBlocked(fingerprint)) throw blockedKey(fingerprint);
+}
+
+const blockedKey = (fingerprint: string): ChanceryError =>
+  new ChanceryError('blocked_key', {
     message: `the public key ${fingerprint} is on the block list`,
     rule: 'a key that was compromised is never certified again',
     fix: 'Make a new key.',
   });
-}
 
 async function makeKey(ports: IssuancePorts, profile: Profile, proof: Proof): Promise<PublicKey> {
   if (!('makeHere' in proof))

@@ -74,6 +74,8 @@ export interface Generation extends Omit<GenerationFacts, 'certificate'> {
   readonly subjectKeyIdentifier: Bytes;
   /** What it and its root say of the names below them. */
   readonly nameConstraints: readonly NameConstraints[];
+  /** When its root revoked its certificate; `null` for never. It signs no leaf, and what it signed logs in nowhere. */
+  readonly revokedAt: Instant | null;
 }
 
 /** A generation whose key is here and whose certificate is awaited from an offline root. */
@@ -90,8 +92,12 @@ export interface PendingGeneration {
   readonly createdAt: Instant;
 }
 
-/** `root` is the one that signed it, where that bounds the names below it. */
-export function openGeneration(facts: GenerationFacts, root?: Pick<Root, 'certificate'>): Generation {
+/** `root` is the one that signed it, where that bounds the names below it; `revoked` says whether it took that back. */
+export function openGeneration(
+  facts: GenerationFacts,
+  root?: Pick<Root, 'certificate'>,
+  revoked: (root: string, serial: Bytes) => Instant | null = () => null,
+): Generation {
   const certificate = readCertificate(facts.certificate);
   return {
     ...facts,
@@ -99,6 +105,7 @@ export function openGeneration(facts: GenerationFacts, root?: Pick<Root, 'certif
     publicKey: readPublicKey(certificate.spki),
     subjectKeyIdentifier: requireSki(certificate),
     nameConstraints: [root?.certificate, certificate].flatMap(constraintsOf),
+    revokedAt: revoked(facts.root, certificate.serial),
   };
 }
 

@@ -54,17 +54,23 @@ export interface Recording {
   readonly claim?: IdempotencyClaim;
   /** A use of this enrolment token is claimed. */
   readonly token?: { readonly id: string; readonly at: Instant };
+  /** The ACME order that the certificate is for: who finalizes it first has it. */
+  readonly order?: string;
   readonly audit: readonly AuditDraft[];
 }
 
 /**
- * `claimed`: another request won the Idempotency-Key; `spent`: others used up the token. Nothing of this one was
- * recorded.
+ * `claimed`: another request won the Idempotency-Key; `spent`: others used up the token; `fulfilled`: the order has a
+ * certificate already; `revoked`: the certificate that is renewed was revoked meanwhile; `blocked`: the key was blocked.
+ * Nothing of this one was recorded.
  */
 export type RecordingResult =
   | { readonly kind: 'recorded' }
   | { readonly kind: 'claimed'; readonly serial: string; readonly requestHash: string }
-  | { readonly kind: 'spent' };
+  | { readonly kind: 'spent' }
+  | { readonly kind: 'fulfilled' }
+  | { readonly kind: 'revoked'; readonly at: Instant }
+  | { readonly kind: 'blocked' };
 
 /**
  * The log of record. A resolved promise means that everything of the recording is durable, together; a rejected one
@@ -146,7 +152,7 @@ export interface Inventory {
   search(query: CertificateQuery, now: Instant, limit: number, cursor?: string): CertificatePage;
   /** notAfter of the first certificate that is valid now; `undefined` when there is none. */
   firstExpiry(now: Instant): Instant | undefined;
-  /** The certificates of a generation that are neither expired nor revoked. */
+  /** The certificates of a generation that are neither expired nor revoked, without its own OCSP responders. */
   living(generation: string, now: Instant): LivingCertificates;
   count(): number;
 }

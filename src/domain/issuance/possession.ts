@@ -8,7 +8,13 @@ import type { PublicKey } from '../../x509/public-key.ts';
 import { type Name, parseGeneralNames, parseName, sameNames } from '../identity/names.ts';
 
 /** A CSR, or a key that is made here, whose possession needs no proof; it is made only for who may have it. */
-export type Proof = { readonly csr: Bytes } | { readonly makeHere: () => Promise<PublicKey> };
+export type Proof =
+  | {
+      readonly csr: Bytes;
+      /** The same, where it was read already. */
+      readonly request?: CertificationRequest;
+    }
+  | { readonly makeHere: () => Promise<PublicKey> };
 
 export interface Possession {
   /** Absent for a key that is made here, after the request was authorized. */
@@ -20,7 +26,7 @@ export interface Possession {
 /** Throws `malformed_csr`, `weak_key`, `proof_of_possession_failed`, `csr_asks_for_more` or `invalid_name`. */
 export function provePossession(proof: Proof): Possession {
   if ('makeHere' in proof) return { names: [] };
-  const request = readCertificationRequest(proof.csr);
+  const request = proof.request ?? readCertificationRequest(proof.csr);
   if (!provesPossession(request))
     throw new ChanceryError('proof_of_possession_failed', {
       message: 'the signature of the certificate request does not verify with the key inside',

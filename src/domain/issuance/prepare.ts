@@ -11,6 +11,7 @@ import {
   type Extension,
   extKeyUsage,
   keyUsage,
+  NO_REV_AVAIL,
   subjectAltName,
   subjectKeyIdentifier,
 } from '../../x509/extensions.ts';
@@ -62,7 +63,7 @@ export function prepareLeaf(plan: LeafPlan): PreparedLeaf {
       ...fixedExtensions(profile, plan.publicKey),
       subjectKeyIdentifier(keyIdentifier(plan.publicKey.keyBits)),
       subjectAltName(plan.names, subject === EMPTY_NAME),
-      ...generationExtensions(generation, plan.urls, shard),
+      ...generationExtensions(generation, plan.urls, profile.noRevAvail ? 'none' : shard),
     ],
   });
   const prepared = PreparedCertificate.of(tbs, generation, {
@@ -104,19 +105,32 @@ function leafSubject(profile: Profile, names: readonly Name[]): Bytes {
 interface GenerationExtensions {
   readonly urls: StatusUrls;
   readonly authority: readonly Extension[];
+  /** Where nothing is published about revocation (RFC 9608): only where the issuer is found. */
+  readonly unpublished: readonly Extension[];
   readonly shards: Map<number, Extension>;
 }
 
 const extensionsOf = new WeakMap<Generation, GenerationExtensions>();
 
 /** The extensions that the generation decides: its key, where it is found, and where its CRL shard is. */
-function generationExtensions(generation: Generation, urls: StatusUrls, shard: number): Extension[] {
+function generationExtensions(
+  generation: Generation,
+  urls: StatusUrls,
+  shard: number | 'none',
+): readonly Extension[] {
   let known = extensionsOf.get(generation);
   if (known?.urls !== urls) {
-    const access = { ocsp: [urls.ocsp], caIssuers: [urls.certificate(generation.id)] };
-    const authority = [authorityKeyIdentifier(generation.subjectKeyIdentifier), authorityInfoAccess(access)];
-    extensionsOf.set(generation, (known = { urls, authority, shards: new Map() }));
+    const caIssuers = [urls.certificate(generation.id)];
+    const identifier = authorityKeyIdentifier(generation.subjectKeyIdentifier);
+    known = {
+      urls,
+      authority: [identifier, authorityInfoAccess({ ocsp: [urls.ocsp], caIssuers })],
+      unpublished: [identifier, authorityInfoAccess({ ocsp: [], caIssuers }), NO_REV_AVAIL],
+      shards: new Map(),
+    };
+    extensionsOf.set(generation, known);
   }
+  if (shard === 'none') return known.unpublished;
   let point = known.shards.get(shard);
   if (point === undefined) {
     point = crlDistributionPoints([urls.crlShard(generation.id, shard)]);

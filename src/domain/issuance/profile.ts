@@ -29,11 +29,13 @@ export interface Profile {
   readonly backdate: Duration;
   /** Whether its certificates may log in here, where their issuer is marked `authenticates`. */
   readonly login: boolean;
+  /** Whether its certificates say that nothing is published about their revocation (RFC 9608). */
+  readonly noRevAvail: boolean;
 }
 
 const none: Count = { min: 0, max: 0 };
 const any: Count = { min: 0, max: 100 };
-const COMMON = { keyTypes: KEY_TYPES, backdate: 5 * MINUTE, extendedKeyUsage: PURPOSES };
+const COMMON = { keyTypes: KEY_TYPES, backdate: 5 * MINUTE, extendedKeyUsage: PURPOSES, noRevAvail: false };
 
 /** The built-in profiles; configuration can narrow copies of them under other names. */
 export const DEFAULT_PROFILES = {

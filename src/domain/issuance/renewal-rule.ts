@@ -16,12 +16,8 @@ export const servedTtl = ({ issuedAt, notAfter }: StoredCertificate): Duration =
 /** Throws `certificate_revoked`, `certificate_expired`, or `invalid_request` for another issuer or profile. */
 export function checkRenewal(renews: StoredCertificate, issuer: string, profile: string, now: Instant): void {
   const { serial, revokedAt, notAfter } = renews;
-  if (revokedAt !== null || notAfter < now)
-    throw new ChanceryError(revokedAt !== null ? 'certificate_revoked' : 'certificate_expired', {
-      message: `the certificate ${serial} ${revokedAt !== null ? `was revoked at ${formatInstant(revokedAt)}` : `expired at ${formatInstant(notAfter)}`}`,
-      rule: 'only a certificate that is valid is renewed',
-      fix: 'Ask for a new certificate.',
-    });
+  if (revokedAt !== null) throw noLongerValid(serial, 'revoked', revokedAt);
+  if (notAfter < now) throw noLongerValid(serial, 'expired', notAfter);
   if (renews.issuer === issuer && renews.profile === profile) return;
   throw new ChanceryError('invalid_request', {
     message: `the certificate ${serial} is of the issuer ${renews.issuer} and the profile ${renews.profile}, asked for are ${issuer} and ${profile}`,
@@ -42,3 +38,11 @@ export function selfRenewalRule(
   const own = principal.kind === 'mtls' && principal.serial === renews.serial;
   return own && ttl <= servedTtl(renews) ? SELF_RENEWAL : undefined;
 }
+
+/** What a renewal hears: also when the revocation was recorded while it was on its way. */
+export const noLongerValid = (serial: string, what: 'revoked' | 'expired', at: Instant): ChanceryError =>
+  new ChanceryError(what === 'revoked' ? 'certificate_revoked' : 'certificate_expired', {
+    message: `the certificate ${serial} ${what === 'revoked' ? 'was revoked' : 'expired'} at ${formatInstant(at)}`,
+    rule: 'only a certificate that is valid is renewed',
+    fix: 'Ask for a new certificate.',
+  });

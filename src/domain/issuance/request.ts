@@ -33,6 +33,8 @@ export interface IssuanceRequest {
   readonly labels?: Labels | undefined;
   /** The certificate that is renewed: same issuer, profile and names. */
   readonly renews?: StoredCertificate | undefined;
+  /** The ACME order that the certificate is for. */
+  readonly order?: string | undefined;
   readonly claim?: Omit<IdempotencyClaim, 'principal' | 'claimedAt'> | undefined;
 }
 

@@ -1,5 +1,6 @@
 /** Which profile and which issuer a request means. */
 import { ChanceryError } from '../../base/errors.ts';
+import { formatInstant } from '../../base/clock.ts';
 import type { Generation } from './issuer.ts';
 import type { IssuerDirectory } from './ports.ts';
 import type { Profile } from './profile.ts';
@@ -51,6 +52,12 @@ export function findIssuer(
       fix: `Ask ${candidates.join(' or ') || 'an operator'}.`,
     });
   const generation = found.current;
+  if (generation !== undefined && generation.revokedAt !== null)
+    throw new ChanceryError('issuer_stopped', {
+      message: `the issuer ${found.policy.name} signs nothing now: its root revoked ${generation.id} at ${formatInstant(generation.revokedAt)}`,
+      rule: 'a CA whose certificate is on the CRL of its root signs nothing',
+      fix: 'Tell an operator: the issuer needs another generation (`chancery issuer rotate`).',
+    });
   if (generation?.stopped === null) return { policy: found.policy, generation };
   throw new ChanceryError('issuer_stopped', {
     message: `the issuer ${found.policy.name} signs nothing now: ${generation === undefined ? 'it has no current generation' : `${generation.id} was stopped (${String(generation.stopped)})`}`,

@@ -4,6 +4,7 @@ import { type Bytes } from '../../x509/bytes.ts';
 import { type Certificate, findExtension, readCertificate } from '../../x509/certificate.ts';
 import { type DistributionPoint, readDistributionPoints } from '../../x509/distribution-point.ts';
 import {
+  type AuthorityInfoAccess,
   type BasicConstraints,
   type KeyUsage,
   readAuthorityInfoAccess,
@@ -11,6 +12,7 @@ import {
   readBasicConstraints,
   readExtKeyUsage,
   readKeyUsage,
+  readNoRevAvail,
   readSubjectAltName,
   readSubjectKeyIdentifier,
 } from '../../x509/extensions.ts';
@@ -30,6 +32,7 @@ import { type PublicKey, readPublicKey } from '../../x509/public-key.ts';
 
 /** `undefined`: absent, or broken and then among `broken`. */
 export interface DecodedExtensions {
+  readonly authorityInfoAccess: AuthorityInfoAccess | undefined;
   readonly basicConstraints: BasicConstraints | undefined;
   readonly keyUsage: readonly KeyUsage[] | undefined;
   readonly extKeyUsage: readonly string[] | undefined;
@@ -42,6 +45,7 @@ export interface DecodedExtensions {
   readonly distributionPoints: readonly DistributionPoint[] | undefined;
   readonly subjectKeyIdentifier: Bytes | undefined;
   readonly authorityKeyIdentifier: Bytes | undefined;
+  readonly noRevAvail: true | undefined;
   readonly broken: readonly { readonly id: string; readonly reason: string }[];
 }
 
@@ -112,8 +116,8 @@ function decode(certificate: Certificate): DecodedExtensions {
       return undefined;
     }
   };
-  read(OID.authorityInfoAccess, readAuthorityInfoAccess);
   return {
+    authorityInfoAccess: read(OID.authorityInfoAccess, readAuthorityInfoAccess),
     basicConstraints: read(OID.basicConstraints, readBasicConstraints),
     keyUsage: read(OID.keyUsage, readKeyUsage),
     extKeyUsage: read(OID.extKeyUsage, readExtKeyUsage),
@@ -128,6 +132,7 @@ function decode(certificate: Certificate): DecodedExtensions {
     ),
     subjectKeyIdentifier: read(OID.subjectKeyIdentifier, readSubjectKeyIdentifier),
     authorityKeyIdentifier: read(OID.authorityKeyIdentifier, readAuthorityKeyIdentifier),
+    noRevAvail: read(OID.noRevAvail, readNoRevAvail),
     broken,
   };
 }

@@ -4,7 +4,7 @@
  */
 import { floorToSecond, formatInstant, type Instant } from '../../base/clock.ts';
 import { equal, toHex } from '../../x509/bytes.ts';
-import { formatSerial } from '../../x509/certificate.ts';
+import { findExtension, formatSerial } from '../../x509/certificate.ts';
 import { OID, oidName } from '../../x509/oids.ts';
 import { findSignatureAlgorithm, signatureAlgorithmName, verifySignature } from '../../x509/signature.ts';
 import type { Candidate } from './candidate.ts';
@@ -30,6 +30,7 @@ const KNOWN: ReadonlyMap<string, boolean | undefined> = new Map<string, boolean 
   [OID.authorityKeyIdentifier, false],
   [OID.subjectKeyIdentifier, false],
   [OID.authorityInfoAccess, false],
+  [OID.noRevAvail, false],
   [OID.nameConstraints, true],
   [OID.policyConstraints, undefined],
   [OID.inhibitAnyPolicy, true],
@@ -152,6 +153,15 @@ const constraintsBelongToCas: Check = ({ decoded, isCa }) =>
     ? 'nameConstraints in a certificate that is no CA'
     : undefined;
 
+/** What it says and where status is published exclude each other. */
+const noRevAvailStandsAlone: Check = ({ certificate, decoded, isCa }) => {
+  if (decoded.noRevAvail === undefined) return undefined;
+  if (isCa) return 'noRevAvail in a CA certificate';
+  if (decoded.distributionPoints !== undefined) return 'noRevAvail and cRLDistributionPoints';
+  if (findExtension(certificate, OID.freshestCRL) !== undefined) return 'noRevAvail and freshestCRL';
+  return decoded.authorityInfoAccess?.ocsp.length ? 'noRevAvail and an OCSP responder' : undefined;
+};
+
 const hasSubjectKeyIdentifier: Check = ({ decoded }, position) =>
   position !== 'leaf' && decoded.subjectKeyIdentifier === undefined
     ? 'subjectKeyIdentifier is missing in a CA certificate'
@@ -204,6 +214,7 @@ const RULES: readonly Rule[] = [
   rule('not_a_ca', 'RFC 5280 6.1.4 (k)', isACa),
   rule('key_usage', 'RFC 5280 4.2.1.3, 6.1.4 (n)', mayCertify),
   rule('misplaced_extension', 'RFC 5280 4.2.1.10: in CA certificates only', constraintsBelongToCas),
+  rule('misplaced_extension', 'RFC 9608 3', noRevAvailStandsAlone),
   rule('missing_extension', 'RFC 5280 4.2.1.2', hasSubjectKeyIdentifier),
   rule('missing_extension', 'RFC 5280 4.2.1.1', hasAuthorityKeyIdentifier),
   rule('malformed_name', 'RFC 5280 4.2.1.6: host names as in RFC 1123', namesAreProper),

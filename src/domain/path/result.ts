@@ -85,7 +85,8 @@ export interface Fault {
   readonly rule: string;
 }
 
-export type RevocationStatus = 'good' | 'not-checked' | 'anchor';
+/** `not-published`: the certificate has noRevAvail (RFC 9608), and no list that was given has it. */
+export type RevocationStatus = 'good' | 'not-checked' | 'not-published' | 'anchor';
 
 /** A path that holds: leaf first, anchor last, with what the CRLs say of each. */
 export interface ValidPath {

@@ -1,7 +1,8 @@
 /**
  * CRLs along a path (RFC 5280 6.3), for the lists that were handed in. Indirect CRLs are refused; a delta counts on
  * top of a complete list. An issuer without any list is passed over, unless every certificate must be covered; one
- * with lists of which none is fit fails the path, since somebody meant it to be checked.
+ * with lists of which none is fit fails the path, since somebody meant it to be checked. A certificate with noRevAvail
+ * (RFC 9608) needs no list.
  */
 import { formatInstant, type Instant } from '../../base/clock.ts';
 import { formatName } from '../../x509/name.ts';
@@ -53,6 +54,9 @@ function statusOf(
 ): RevocationStatus | Fault {
   const own = rules.crls.filter(({ issuerKey }) => isAbout(candidate, issuerKey));
   const issuer = formatName(candidate.certificate.issuer);
+  // RFC 9608 4: nobody has to know anything of it; what a list says all the same is believed
+  const exempt = candidate.decoded.noRevAvail === true;
+  if (own.length === 0 && exempt) return 'not-published';
   if (own.length === 0)
     return rules.mode === 'required' ? fault('crl_missing', `there is no CRL of ${issuer}`) : 'not-checked';
 
@@ -62,7 +66,7 @@ function statusOf(
     if (complaint !== undefined) complaints.push(`${crl.describe()}: ${complaint}`);
     return complaint === undefined;
   });
-  if (complaints.length > 0 && fit.length === 0)
+  if (complaints.length > 0 && fit.length === 0 && !exempt)
     return fault('crl_unusable', `no CRL of ${issuer} can be used: ${complaints[0] ?? ''}`);
 
   const covered = new Set<number>();
@@ -78,6 +82,7 @@ function statusOf(
       );
     for (const reason of reasons) covered.add(reason);
   }
+  if (exempt) return 'not-published';
   return ALL_REASONS.every((reason) => covered.has(reason))
     ? 'good'
     : fault(

@@ -40,13 +40,25 @@ export interface RevocationOrder {
   readonly audit: readonly AuditDraft[];
 }
 
-/** `raised`: it was revoked already, and its reason is keyCompromise from now on. */
-export type RevocationResult = 'revoked' | 'raised' | 'already';
+/**
+ * `raised`: it was revoked already, and its reason is keyCompromise from now on. `blocked`: nothing about it is new but
+ * that its key is blocked from now on. `already`: nothing is, and nothing was recorded.
+ */
+export type RevocationResult = 'revoked' | 'raised' | 'blocked' | 'already';
+
+/** A key that no later request gets a certificate for, whether it has certificates or not. */
+export interface KeyBlock {
+  /** SHA-256 of the SubjectPublicKeyInfo, hexadecimal. */
+  readonly key: string;
+  readonly blockedAt: Instant;
+}
 
 /** What is revoked. A resolved promise means durable, with the audit entries; each order is O(1). */
 export interface RevocationStore {
   /** All orders in one transaction; one result each, in order. */
   revoke(orders: readonly RevocationOrder[], recordedAt: Instant): Promise<readonly RevocationResult[]>;
+  /** False where the key was blocked already: nothing was recorded. */
+  block(key: KeyBlock, audit: readonly AuditDraft[]): Promise<boolean>;
   find(generation: string, serial: string): StoredRevocation | undefined;
   /** What OCSP says: `unknown` for a serial that the generation never gave out. */
   status(generation: string, serial: string): SerialStatus;
@@ -103,6 +115,12 @@ export interface PublishedCrlStore {
   publish(crls: readonly PublishedCrl[], audit: readonly AuditDraft[]): Promise<void>;
   /** The highest `sequence` of a revocation of the generation, of one shard or of all; 0 for none. */
   latestSequence(generation: string, scope: CrlScope): number;
+  /** Puts back what a published CRL names and the records have lost; those that are there stay. Says how many. */
+  putBack(
+    revocations: readonly Revocation[],
+    recordedAt: Instant,
+    audit: readonly AuditDraft[],
+  ): Promise<number>;
 }
 
 /**
@@ -118,8 +136,11 @@ export type JournalRecord =
     } & Revocation)
   | {
       readonly kind: 'crl';
+      /** Of a root, its name. */
       readonly generation: string;
       readonly scope: CrlScope;
       readonly number: bigint;
       readonly thisUpdate: Instant;
-    };
+    }
+  /** A key that was blocked without a revocation. */
+  | { readonly kind: 'blocked'; readonly key: string; readonly blockedAt: Instant };

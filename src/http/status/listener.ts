@@ -1,6 +1,7 @@
 /** The status listener: plain HTTP for relying parties and probes. It says nothing that is not public. */
 import type { RequestListener } from 'node:http';
 import type { Bytes } from '../../x509/bytes.ts';
+import { createOcspHandler, type OcspPorts } from './ocsp.ts';
 
 export interface Readiness {
   readonly ready: boolean;
@@ -14,6 +15,7 @@ export interface StatusPorts {
   /** DER of a root's CRL. */
   readonly rootCrl: (root: string) => Bytes | undefined;
   readonly readiness: () => Readiness;
+  readonly ocsp: OcspPorts;
 }
 
 const CERTIFICATE = /^\/issuers\/([a-z0-9][a-z0-9._-]{0,62})\.crt$/;
@@ -21,7 +23,9 @@ const CERTIFICATE = /^\/issuers\/([a-z0-9][a-z0-9._-]{0,62})\.crt$/;
 const ROOT_CRL = /^\/crl\/([a-z0-9][a-z0-9._-]{0,62})\.crl$/;
 
 export function createStatusListener(ports: StatusPorts): RequestListener {
+  const ocsp = createOcspHandler(ports.ocsp);
   return (request, response) => {
+    if (ocsp(request, response)) return;
     const reply = answer(ports, request.url ?? '');
     const allowed = request.method === 'GET' || request.method === 'HEAD';
     const { status, type, body, maxAge } = allowed

@@ -94,6 +94,16 @@ async function linkNew(temporary: string, path: string): Promise<void> {
   await unlink(temporary);
 }
 
+/** Removes a file; durable once the promise resolves, also where there was none. */
+export async function removePrivateFile(path: string): Promise<void> {
+  try {
+    await unlink(path);
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error;
+  }
+  await syncFolder(dirname(path));
+}
+
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, O_RDONLY | O_DIRECTORY);
   try {

@@ -14,7 +14,7 @@ import {
 import type { SigningKey, SigningKeys } from '../signing-keys.ts';
 import type { Keyring } from './keyring.ts';
 import { KEY_FILE_SUFFIX, openKeyFile, sealKeyFile } from './key-file.ts';
-import { readPrivateFile, writePrivateFile } from './private-files.ts';
+import { readPrivateFile, removePrivateFile, writePrivateFile } from './private-files.ts';
 import { signingKeyOf } from './signing-key.ts';
 
 /** Also a file name: no path, no upper case that some file systems would fold. */
@@ -65,6 +65,12 @@ export class SoftwareKeys implements SigningKeys {
       .filter((name) => name.endsWith(KEY_FILE_SUFFIX) && !name.startsWith('.'))
       .map((name) => name.slice(0, -KEY_FILE_SUFFIX.length))
       .sort();
+  }
+
+  async forget(id: string): Promise<void> {
+    const path = this.#path(id);
+    this.#opened.delete(id);
+    await removePrivateFile(path);
   }
 
   #read(id: string): SigningKey {

@@ -4,6 +4,7 @@ import { OID } from '../../../src/x509/oids.ts';
 import {
   authenticateCertificate,
   type LoginRecord,
+  type LoginRules,
   type PresentedCertificate,
 } from '../../../src/domain/identity/authenticate.ts';
 import { parseNames } from '../../../src/domain/identity/names.ts';
@@ -21,13 +22,18 @@ const record: LoginRecord = {
   serial: '40aa',
   fingerprint: 'ff'.repeat(32),
   issuer: 'clients',
+  generation: 'clients-1',
   profile: 'client',
   names: parseNames({ uri: ['spiffe://example.test/ops/ann'], dns: ['ann.example.test'] }),
   notBefore: now - HOUR,
   notAfter: now + HOUR,
   revokedAt: null,
 };
-const rules = { issuers: new Set(['clients', 'workload']), profiles: new Set(['client', 'workload']) };
+const rules: LoginRules = {
+  issuers: new Set(['clients', 'workload']),
+  profiles: new Set(['client', 'workload']),
+  generationFault: (generation) => (generation === 'clients-1' ? undefined : 'was revoked by its root'),
+};
 const login = (
   changes: {
     presented?: Partial<PresentedCertificate>;
@@ -63,6 +69,7 @@ describe('Vault CVE-2025-6037, CVE-2020-16250: who is not what we issued does no
     ['an unknown certificate', { record: null }],
     ['the serial of one with the octets of another', { presented: { fingerprint: '00'.repeat(32) } }],
     ['before its life', { at: record.notBefore - 1 }],
+    ['of a generation that is revoked', { record: { generation: 'clients-2' } }],
     ['after its life', { at: record.notAfter + 1 }],
     ['of an issuer that does not authenticate', { record: { issuer: 'servers' } }],
     ['of a profile that does not log in', { record: { profile: 'server' } }],

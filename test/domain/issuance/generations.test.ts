@@ -1,6 +1,7 @@
 import { describe, expect, it, test } from 'vitest';
 import { DAY, HOUR } from '../../../src/base/clock.ts';
 import {
+  loginFault,
   mayRetire,
   PROPAGATION,
   refuseActivation,
@@ -176,5 +177,19 @@ describe('what an operator may not do', () => {
     expect(refusalOf(() => refuseRootRetirement('internal', 'superseded', below)).code).toBe('would_strand');
     expect(refusalOf(() => refuseRootRetirement('internal', 'current', [])).code).toBe('not_ready');
     expect(() => refuseRootRetirement('internal', 'superseded', [])).not.toThrow();
+  });
+});
+
+describe('certificates of a generation log in', () => {
+  const generation = { retiredAt: null, revokedAt: null };
+
+  it('while it is known, not retired and not revoked by its root', () => {
+    expect(loginFault(generation, start)).toBeUndefined();
+    expect(loginFault({ ...generation, retiredAt: start + 1 }, start)).toBeUndefined();
+    expect(loginFault(undefined, start)).toBe('is not known here');
+    expect(loginFault({ ...generation, retiredAt: start }, start)).toMatch(/^retired at /);
+    expect(loginFault({ ...generation, revokedAt: start + DAY }, start)).toMatch(
+      /^was revoked by its root at /,
+    );
   });
 });

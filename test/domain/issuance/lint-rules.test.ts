@@ -3,10 +3,13 @@ import { DAY, HOUR } from '../../../src/base/clock.ts';
 import { readTbsCertificate, type TbsCertificate } from '../../../src/x509/certificate.ts';
 import { NULL, oid, sequence, tlv } from '../../../src/x509/der.ts';
 import {
+  authorityInfoAccess,
   basicConstraints,
+  crlDistributionPoints,
   type Extension,
   extKeyUsage,
   keyUsage,
+  NO_REV_AVAIL,
   subjectAltName,
   subjectKeyIdentifier,
 } from '../../../src/x509/extensions.ts';
@@ -79,6 +82,30 @@ const replacing =
       extensions: [...subject.certificate.extensions.filter((extension) => extension.id !== id), ...by],
     },
   });
+const adding =
+  (...extensions: readonly Extension[]): Change =>
+  (subject) => ({
+    ...subject,
+    certificate: { ...subject.certificate, extensions: [...subject.certificate.extensions, ...extensions] },
+  });
+/** Under a profile with noRevAvail. */
+const unpublished: Change = (subject) => ({
+  ...subject,
+  profile: { ...DEFAULT_PROFILES.client, noRevAvail: true },
+});
+/** Neither CRL nor OCSP responder, but what was added last stays. */
+const withoutStatus: Change = (subject) => {
+  const extensions = [...subject.certificate.extensions];
+  const first = (id: string) => extensions.findIndex((extension) => extension.id === id);
+  extensions.splice(first(OID.cRLDistributionPoints), 1);
+  extensions.splice(
+    first(OID.authorityInfoAccess),
+    1,
+    authorityInfoAccess({ ocsp: [], caIssuers: ['http://x.test/issuer.crt'] }),
+  );
+  return { ...subject, certificate: { ...subject.certificate, extensions } };
+};
+const FRESHEST: Extension = { id: OID.freshestCRL, critical: false, value: sequence() };
 const names = (...list: Parameters<typeof subjectAltName>[0]): Change =>
   replacing(OID.subjectAltName, subjectAltName(list, true));
 const email = { kind: 'email', value: 'ann@example.test' } as const;
@@ -204,6 +231,27 @@ const LEAVES: readonly (readonly [lints: string, change: Change])[] = [
   ['extension_criticality common_name', certificate({ subject: sequence(NULL) })],
   ['status_urls', replacing(OID.cRLDistributionPoints)],
   ['status_urls', replacing(OID.authorityInfoAccess)],
+  // with a CRL and with an OCSP responder
+  ['no_rev_avail no_rev_avail_profile', adding(NO_REV_AVAIL)],
+  ['no_rev_avail', (subject) => adding(NO_REV_AVAIL)(unpublished(subject))],
+  [
+    'no_rev_avail',
+    (subject) =>
+      withoutStatus(adding(NO_REV_AVAIL, crlDistributionPoints(['http://x.test']))(unpublished(subject))),
+  ],
+  [
+    'extension_unknown no_rev_avail',
+    (subject) => withoutStatus(adding(NO_REV_AVAIL, FRESHEST)(unpublished(subject))),
+  ],
+  ['no_rev_avail_profile status_urls', (subject) => withoutStatus(unpublished(subject))],
+  [
+    'extension_criticality',
+    (subject) => withoutStatus(adding({ ...NO_REV_AVAIL, critical: true })(unpublished(subject))),
+  ],
+  [
+    'extension_encoding no_rev_avail_profile status_urls',
+    (subject) => withoutStatus(adding({ ...NO_REV_AVAIL, value: sequence() })(unpublished(subject))),
+  ],
 ];
 
 const CAS: readonly (readonly [lints: string, change: Change])[] = [
@@ -221,6 +269,7 @@ const CAS: readonly (readonly [lints: string, change: Change])[] = [
     replacing(OID.subjectAltName, subjectAltName([{ kind: 'uri', value: 'spiffe://other.test' }], false)),
   ],
   ['validity_within_issuer', certificate({ notAfter: now + 11 * 365 * DAY })],
+  ['no_rev_avail', adding(NO_REV_AVAIL)],
 ];
 
 describe('each lint of leaves', () => {

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { HOUR, MINUTE, SECOND } from '../../../src/base/clock.ts';
 import { parseNames } from '../../../src/domain/identity/names.ts';
 import type { Principal } from '../../../src/domain/identity/principal.ts';
@@ -127,5 +127,54 @@ describe('OpenBao CVE-2026-39388: renewing with another certificate', () => {
     expect((await refusalOfAsync(() => pipeline.issue({ renews, names: undefined }))).code).toBe(
       'not_granted',
     );
+  });
+});
+
+describe('OpenBao CVE-2026-39388: a renewal is bound to the certificate that logged in', () => {
+  it('another certificate of the same names renews nothing without a grant', async () => {
+    const twin = stored(issued(await pipeline.issue({ names: renews.names })).serial);
+    expect(twin.names).toEqual(renews.names);
+    const refusal = await refusalOfAsync(() =>
+      renew({ principal: { kind: 'mtls', issuer: twin.issuer, names: twin.names, serial: twin.serial } }),
+    );
+    expect(refusal.code).toBe('not_granted');
+  });
+});
+
+describe('a certificate that is revoked', () => {
+  it('is renewed by nobody, not even with a grant', async () => {
+    pipeline = await makePipeline({ grants: [{ ...GENEROUS, verbs: ['issue', 'renew'] }] });
+    renews = stored(issued(await pipeline.issue({})).serial);
+    pipeline.ledger.store.revoke(renews.serial, pipeline.clock.now(), 4);
+    const refusal = await refusalOfAsync(() =>
+      pipeline.issue({ renews: stored(renews.serial), names: undefined }),
+    );
+    expect(refusal.code).toBe('certificate_revoked');
+  });
+
+  it('while its renewal is on its way is not renewed: what was signed is discarded, on record', async () => {
+    let go: () => void = () => undefined;
+    pipeline.ledger.hold = new Promise((resolve) => (go = resolve));
+    const renewal = refusalOfAsync(() => renew());
+    await vi.waitFor(() => expect(pipeline.journal.at(-1)).toMatch(/^recording certificate/));
+    pipeline.ledger.store.revoke(renews.serial, pipeline.clock.now(), 1);
+    go();
+    expect((await renewal).code).toBe('certificate_revoked');
+    expect(pipeline.ledger.audit.slice(-2).map(({ event }) => event)).toEqual([
+      'certificate.discarded',
+      'certificate.refused',
+    ]);
+    expect(pipeline.ledger.store.certificates).toHaveLength(1);
+  });
+
+  it('takes its key along where that is blocked while a request with it is on its way', async () => {
+    let go: () => void = () => undefined;
+    pipeline.ledger.hold = new Promise((resolve) => (go = resolve));
+    const request = refusalOfAsync(() => pipeline.issue({}));
+    await vi.waitFor(() => expect(pipeline.journal.at(-1)).toMatch(/^recording certificate/));
+    pipeline.ledger.store.block(renews.keyFingerprint);
+    go();
+    expect((await request).code).toBe('blocked_key');
+    expect(pipeline.ledger.store.certificates).toHaveLength(1);
   });
 });

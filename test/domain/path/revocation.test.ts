@@ -5,7 +5,13 @@ import type { PathFault, PathRequest, PathResult } from '../../../src/domain/pat
 import { validateCertificationPath } from '../../../src/domain/path/search.ts';
 import { type Bytes, fromAscii } from '../../../src/x509/bytes.ts';
 import { context, contextConstructed, sequence, smallInteger, TAG, tlv } from '../../../src/x509/der.ts';
-import { crlDistributionPoints, type Extension, keyUsage } from '../../../src/x509/extensions.ts';
+import {
+  authorityInfoAccess,
+  crlDistributionPoints,
+  type Extension,
+  keyUsage,
+  NO_REV_AVAIL,
+} from '../../../src/x509/extensions.ts';
 import { OID } from '../../../src/x509/oids.ts';
 import {
   type CrlOptions,
@@ -222,5 +228,49 @@ describe('a CRL is signed', () => {
     const impostor = await makeCa('issuer', elsewhere, { keyOwner: 'impostor', issuer: root.name });
     const crl = makeCrl(issuer, { signer: impostor.pair });
     expect(codeOf(judge([crl], { untrusted: [issuer.der, impostor.der] }))).toBe('crl_unusable');
+  });
+});
+
+describe('a certificate with noRevAvail (RFC 9608)', () => {
+  const make = (extensions: Record<string, Extension>) =>
+    makeLeaf('unpublished', issuer, NAMES, { extensions });
+  const of = (der: Bytes, crls: readonly Bytes[], revocation: PathRequest['revocation'] = 'required') =>
+    judge(crls, { leaf: der, revocation });
+
+  test('needs no CRL, not even a fit one; its issuer does', async () => {
+    const { der } = await make({ noRevAvail: NO_REV_AVAIL });
+    expect(of(der, [makeCrl(root)])).toMatchObject({ revocation: ['not-published', 'good', 'anchor'] });
+    expect(of(der, [makeCrl(root), makeCrl(issuer)])).toMatchObject({ valid: true });
+    expect(of(der, [makeCrl(root), makeCrl(issuer, { nextUpdate: NOW - SECOND })])).toMatchObject({
+      valid: true,
+    });
+    expect(codeOf(of(der, []))).toBe('crl_missing');
+    expect(codeOf(of(der, [makeCrl(root, { revoked: [{ serial: issuer.serial }] })]))).toBe('revoked');
+  });
+
+  test('is revoked where a list that was given has it', async () => {
+    const { der, serial } = await make({ noRevAvail: NO_REV_AVAIL });
+    expect(codeOf(of(der, [makeCrl(root), makeCrl(issuer, { revoked: [{ serial }] })]))).toBe('revoked');
+  });
+
+  test.each([
+    ['a CRL', { points: crlDistributionPoints([URL_OF_SHARD]) }],
+    ['a delta CRL', { freshest: { ...crlDistributionPoints([URL_OF_SHARD]), id: OID.freshestCRL } }],
+    ['an OCSP responder', { access: authorityInfoAccess({ ocsp: ['http://ocsp.test'], caIssuers: [] }) }],
+  ])('that names %s contradicts itself', async (_what, extensions) => {
+    const { der } = await make({ noRevAvail: NO_REV_AVAIL, ...extensions });
+    expect(of(der, [], 'given')).toMatchObject({ code: 'misplaced_extension', rule: 'RFC 9608 3' });
+  });
+
+  test('is no CA, has it uncritical, and NULL in it', async () => {
+    const ca = await makeCa('unpublished issuer', root, { extensions: { noRevAvail: NO_REV_AVAIL } });
+    const below = await makeLeaf('below', ca, NAMES);
+    expect(judge([], { leaf: below.der, untrusted: [ca.der] })).toMatchObject({
+      code: 'misplaced_extension',
+    });
+    const critical = await make({ noRevAvail: { ...NO_REV_AVAIL, critical: true } });
+    expect(codeOf(of(critical.der, [], 'given'))).toBe('wrong_criticality');
+    const filled = await make({ noRevAvail: { ...NO_REV_AVAIL, value: sequence() } });
+    expect(codeOf(of(filled.der, [], 'given'))).toBe('malformed_extension');
   });
 });

@@ -21,7 +21,7 @@ CREATE TABLE revocations (
 CREATE UNIQUE INDEX revocations_serial ON revocations (generation, serial);
 CREATE UNIQUE INDEX revocations_sequence ON revocations (generation, sequence);
 CREATE INDEX revocations_shard_sequence ON revocations (generation, shard, sequence);
-CREATE INDEX revocations_unseen ON revocations (sequence)
+CREATE INDEX revocations_unseen ON revocations (recorded_at)
   WHERE crl_seen_at IS NULL OR ocsp_seen_at IS NULL;
 CREATE INDEX revocations_not_after ON revocations (not_after);
 

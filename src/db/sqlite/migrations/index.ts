@@ -5,6 +5,8 @@ import * as hierarchy from './0003-hierarchy.ts';
 import * as names from './0004-names-without-reference.ts';
 import * as owners from './0005-owners-and-labels.ts';
 import * as revocation from './0006-revocation.ts';
+import * as acme from './0007-acme.ts';
+import * as journal from './0008-journal.ts';
 
 export interface Migration {
   /** From 1, without gaps: the `user_version` after it. */
@@ -20,4 +22,6 @@ export const MIGRATIONS: readonly Migration[] = [
   { number: 4, name: 'names without reference', sql: names.sql },
   { number: 5, name: 'owners and labels', sql: owners.sql },
   { number: 6, name: 'revocation', sql: revocation.sql },
+  { number: 7, name: 'acme', sql: acme.sql },
+  { number: 8, name: 'journal', sql: journal.sql },
 ];

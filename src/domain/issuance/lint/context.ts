@@ -6,11 +6,14 @@ import { findExtension, type TbsCertificate } from '../../../x509/certificate.ts
 import {
   type BasicConstraints,
   type Extension,
+  type AuthorityInfoAccess,
   type KeyUsage,
+  readAuthorityInfoAccess,
   readAuthorityKeyIdentifier,
   readBasicConstraints,
   readExtKeyUsage,
   readKeyUsage,
+  readNoRevAvail,
   readSubjectAltName,
   readSubjectKeyIdentifier,
 } from '../../../x509/extensions.ts';
@@ -58,6 +61,8 @@ export interface Decoded {
   readonly subjectAltName: readonly GeneralName[] | undefined;
   readonly authorityKeyIdentifier: Bytes | undefined;
   readonly subjectKeyIdentifier: Bytes | undefined;
+  readonly authorityInfoAccess: AuthorityInfoAccess | undefined;
+  readonly noRevAvail: true | undefined;
   /** Extensions that cannot be decoded, with the reason. */
   readonly broken: readonly { readonly extension: Extension; readonly reason: string }[];
 }
@@ -82,6 +87,8 @@ export function decode(certificate: TbsCertificate): Decoded {
     subjectAltName: read(OID.subjectAltName, readSubjectAltName),
     authorityKeyIdentifier: read(OID.authorityKeyIdentifier, readAuthorityKeyIdentifier),
     subjectKeyIdentifier: read(OID.subjectKeyIdentifier, readSubjectKeyIdentifier),
+    authorityInfoAccess: read(OID.authorityInfoAccess, readAuthorityInfoAccess),
+    noRevAvail: read(OID.noRevAvail, readNoRevAvail),
     broken,
   };
 }

@@ -19,6 +19,7 @@ const CRITICALITY: ReadonlyMap<string, boolean | 'without-subject'> = new Map<
   [OID.authorityKeyIdentifier, false],
   [OID.cRLDistributionPoints, false],
   [OID.authorityInfoAccess, false],
+  [OID.noRevAvail, false],
   [OID.subjectAltName, 'without-subject'],
 ]);
 
@@ -103,13 +104,27 @@ export const namesItsOwnKey: Check = ({ publicKey }, { subjectKeyIdentifier }) =
     : "subjectKeyIdentifier is not the key's";
 };
 
-export const saysWhereStatusIs: Check = ({ certificate }) => {
-  if (findExtension(certificate, OID.cRLDistributionPoints) === undefined)
+export const saysWhereStatusIs: Check = ({ certificate }, { noRevAvail }) => {
+  if (noRevAvail === undefined && findExtension(certificate, OID.cRLDistributionPoints) === undefined)
     return 'cRLDistributionPoints is missing';
   return findExtension(certificate, OID.authorityInfoAccess) === undefined
     ? 'authorityInfoAccess is missing'
     : undefined;
 };
+
+/** What it says and where status is published exclude each other. */
+export const noRevAvailIsConsistent: Check = ({ certificate }, decoded) => {
+  if (decoded.noRevAvail === undefined) return undefined;
+  if (decoded.basicConstraints?.ca === true) return 'a CA with noRevAvail';
+  const other = [OID.cRLDistributionPoints, OID.freshestCRL].find((id) => findExtension(certificate, id));
+  if (other !== undefined) return `noRevAvail and ${oidName(other)}`;
+  return decoded.authorityInfoAccess?.ocsp.length ? 'noRevAvail and an OCSP responder' : undefined;
+};
+
+export const noRevAvailFitsProfile: Check = ({ profile }, { noRevAvail = false }) =>
+  profile === undefined || profile.noRevAvail === noRevAvail
+    ? undefined
+    : `noRevAvail is ${noRevAvail ? 'there' : 'missing'}, the profile ${profile.name} ${profile.noRevAvail ? 'has' : 'does not have'} it`;
 
 export const caIsACa: Check = (_subject, { basicConstraints }) =>
   basicConstraints?.ca === true ? undefined : 'a CA without cA=TRUE (RFC 5280 6.1.4 (k))';

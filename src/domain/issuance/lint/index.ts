@@ -8,6 +8,7 @@ import { type Check, decode, type Decoded, type Lint, type LintSubject } from '.
 import * as extensions from './extensions.ts';
 import * as fields from './fields.ts';
 import * as names from './names.ts';
+import * as responder from './responder.ts';
 
 export type { LintContext, LintIssuer, LintRules, LintSubject } from './context.ts';
 
@@ -33,6 +34,11 @@ const COMMON: readonly Lint[] = [
   lint('extension_criticality', 'RFC 5280 4.2.1, X509-SVID 4', extensions.areAsCriticalAsTheyMust),
   lint('authority_key_identifier', 'RFC 5280 4.2.1.1', extensions.namesItsIssuersKey),
   lint('subject_key_identifier', 'RFC 5280 4.2.1.2', extensions.namesItsOwnKey),
+  lint(
+    'no_rev_avail',
+    'RFC 9608 2, 3: in leaves, without CRL and OCSP responder',
+    extensions.noRevAvailIsConsistent,
+  ),
   lint(
     'name_kinds',
     'RFC 5280 4.2.1.6: uniformResourceIdentifier, dNSName, iPAddress or rfc822Name',
@@ -62,6 +68,7 @@ const LEAF: readonly Lint[] = [
     'the profile’s extendedKeyUsage, X509-SVID 4.4',
     extensions.extKeyUsageFitsProfile,
   ),
+  lint('no_rev_avail_profile', 'the profile’s noRevAvail', extensions.noRevAvailFitsProfile),
   lint('names_present', 'RFC 5280 4.2.1.6, X509-SVID 2', names.areThere),
   lint('dns_names', 'RFC 5280 4.2.1.6, RFC 1123, RFC 5890', names.hostNamesAreProper),
   lint('email_addresses', 'RFC 5280 4.2.1.6: rfc822Name in ASCII', names.emailAddressesAreProper),
@@ -76,7 +83,7 @@ const LEAF_HERE: readonly Lint[] = [
   ...LEAF,
   lint(
     'status_urls',
-    'every leaf says where its CRL, OCSP responder and issuer certificate are',
+    'every leaf says where its CRL, OCSP responder and issuer certificate are, or that there is no status',
     extensions.saysWhereStatusIs,
   ),
 ];
@@ -97,9 +104,27 @@ const CA: readonly Lint[] = [
   ),
 ];
 
+const RESPONDER: readonly Lint[] = [
+  ...COMMON.map((one) =>
+    one.check === extensions.areKnown ? { ...one, check: responder.responderExtensionsAreKnown } : one,
+  ),
+  ...LEAF.filter(({ check }) =>
+    [
+      fields.isValidNow,
+      fields.keyIsNotTheIssuers,
+      extensions.leafHasNoCa,
+      extensions.leafHasKeyUsage,
+      extensions.leafSignsNoCertificates,
+    ].includes(check),
+  ),
+  lint('responder_ext_key_usage', 'RFC 6960 4.2.2.2: id-kp-OCSPSigning', responder.responderSignsAnswersOnly),
+  lint('responder_no_check', 'RFC 6960 4.2.2.2.1: id-pkix-ocsp-nocheck', responder.responderIsNotChecked),
+  lint('responder_life', 'RFC 6960 4.2.2.2.1: short-lived', responder.responderLivesShort),
+];
+
 /** Every rule in its order, for the reference. */
 export const LINTS: readonly Lint[] = [
-  ...new Map([...LEAF_HERE, ...CA].map((one) => [one.lint, one])).values(),
+  ...new Map([...LEAF_HERE, ...CA, ...RESPONDER].map((one) => [one.lint, one])).values(),
 ];
 
 export interface Finding {
@@ -136,3 +161,6 @@ export const lintForeignCertificate = (subject: LintSubject): Finding[] => run(L
 
 /** Every broken rule of a CA certificate. */
 export const lintCaCertificate = (subject: LintSubject): Finding[] => run(CA, subject);
+
+/** Every broken rule of a certificate that is to answer OCSP. */
+export const lintResponderCertificate = (subject: LintSubject): Finding[] => run(RESPONDER, subject);

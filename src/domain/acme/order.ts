@@ -1,0 +1,47 @@
+/** Orders (RFC 8555 7.1.3). Their status is computed from facts and now, never stored: no order is stuck anywhere. */
+import { DAY, type Duration, type Instant } from '../../base/clock.ts';
+import type { Name } from '../identity/names.ts';
+import { type AcmeAuthorization, authorizationStatus, type Vouches } from './authorization.ts';
+
+export interface AcmeOrder {
+  readonly id: string;
+  readonly issuer: string;
+  readonly account: string;
+  readonly names: readonly Name[];
+  /** Ids, in the order of the names. */
+  readonly authorizations: readonly string[];
+  readonly profile: string;
+  /** As the client asked. */
+  readonly notBefore: Instant | null;
+  readonly notAfter: Instant | null;
+  /** Serial of the certificate that it replaces (RFC 9773 5). */
+  readonly replaces: string | null;
+  readonly createdAt: Instant;
+  readonly expiresAt: Instant;
+  /** Serial of its certificate: recorded in the transaction that records the certificate. */
+  readonly certificate: string | null;
+  /** What finalizing it was refused with last, for its owner. */
+  readonly refusal: string | null;
+}
+
+export type OrderStatus = 'pending' | 'ready' | 'processing' | 'valid' | 'invalid';
+
+export const ORDER_LIFE: Duration = DAY;
+
+/** `finalizing`: a certificate is being made for it in this process. */
+export function orderStatus(
+  order: AcmeOrder,
+  authorizations: readonly AcmeAuthorization[],
+  now: Instant,
+  vouches: Vouches,
+  finalizing = false,
+): OrderStatus {
+  if (order.certificate !== null) return 'valid';
+  if (finalizing) return 'processing';
+  if (now > order.expiresAt) return 'invalid';
+  const states = authorizations.map((authorization) => authorizationStatus(authorization, now, vouches));
+  if (states.some((state) => state !== 'pending' && state !== 'valid')) return 'invalid';
+  // an order whose authorizations are not all here is never ready, nor is one without any
+  const whole = order.names.length > 0 && states.length === order.names.length;
+  return whole && states.every((state) => state === 'valid') ? 'ready' : 'pending';
+}

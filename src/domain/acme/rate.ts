@@ -1,0 +1,16 @@
+/** The generic cell rate algorithm: one number a bucket says how much of its rate is taken. */
+import type { Instant } from '../../base/clock.ts';
+import type { Rate } from './ports.ts';
+
+/**
+ * What taking one now makes of a bucket: its next theoretical arrival time, and from when on it is allowed; that is now
+ * or before for a bucket that has room.
+ */
+export function arrivalAfter(
+  arrival: Instant | undefined,
+  { burst, interval }: Rate,
+  now: Instant,
+): { readonly arrival: Instant; readonly at: Instant } {
+  const next = Math.max(arrival ?? now, now) + interval;
+  return { arrival: next, at: next - burst * interval };
+}

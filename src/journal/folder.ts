@@ -1,0 +1,288 @@
+/**
+ * The journal in a folder: segments `journal-<sequence of the first line>.jsonl`, only ever appended to, each line synced
+ * before `append` returns. A line that a crash cut off is taken away at the next opening; it was never answered for.
+ */
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fdatasyncSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  writeSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import { ChanceryError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import {
+  beforeFirst,
+  type Journal,
+  type JournalContent,
+  JournalFailure,
+  type JournalLine,
+  type JournalPosition,
+  readLine,
+  renderLines,
+} from '../domain/revocation/journal.ts';
+import { toHex } from '../x509/bytes.ts';
+import { damaged } from './damaged.ts';
+
+export interface FolderOptions {
+  /** Made with mode 0700 where its parent is there. */
+  readonly folder: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** A new segment is begun after so many octets. */
+  readonly segmentSize?: number;
+}
+
+const SEGMENT_SIZE = 16 * 1024 * 1024;
+const SEGMENT = /^journal-(\d{16})\.jsonl$/;
+const { O_APPEND, O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_RDONLY, O_RDWR } = constants;
+const LINE_FEED = 0x0a;
+
+interface Segment {
+  readonly first: number;
+  readonly path: string;
+}
+
+export class FolderJournal implements Journal {
+  readonly name: string;
+  readonly #options: FolderOptions;
+  readonly #segmentSize: number;
+  #position: JournalPosition | undefined;
+  #descriptor: number | undefined;
+  /** Octets of the open segment that are durable. */
+  #size = 0;
+  /** A write failed: what lies behind `#size` goes before anything else is written. */
+  #torn = false;
+
+  private constructor(options: FolderOptions) {
+    this.#options = options;
+    this.name = options.folder;
+    this.#segmentSize = options.segmentSize ?? SEGMENT_SIZE;
+  }
+
+  /** Throws `damaged_journal`, `unsafe_files`, or `store_unavailable` for a folder that cannot be used. */
+  static open(options: FolderOptions): FolderJournal {
+    const journal = new FolderJournal(options);
+    try {
+      journal.#openFolder();
+      journal.#openLast();
+    } catch (error) {
+      journal.close();
+      throw error instanceof ChanceryError ? error : unusable(options.folder, error);
+    }
+    return journal;
+  }
+
+  last(): Pick<JournalLine, 'end' | 'journal'> | undefined {
+    if (this.#position === undefined) return undefined;
+    const { journal, sequence, hash } = this.#position;
+    return { journal, end: { sequence, hash } };
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- the port is asynchronous, files are not
+  async *lines(from: number): AsyncGenerator<JournalLine, void, undefined> {
+    const segments = this.#segments();
+    const start = segments.findLastIndex(({ first }) => first <= from);
+    let previous: JournalLine['end'] | undefined;
+    for (const { path, first } of segments.slice(Math.max(start, 0))) {
+      previous ??= first === 1 ? beforeFirst('') : undefined;
+      const { lines } = split(readFileSync(path));
+      for (const [i, text] of lines.entries()) {
+        const line = readLine(text, previous);
+        if (typeof line === 'string') throw damaged(path, i + 1, line);
+        if (i === 0 && line.end.sequence !== first)
+          throw damaged(path, 1, `it is line ${line.end.sequence} in the segment of ${first}`);
+        previous = line.end;
+        if (line.end.sequence >= from) yield line;
+      }
+    }
+  }
+
+  append(content: JournalContent): JournalPosition {
+    const { clock, random } = this.#options;
+    const before = this.#position ?? beforeFirst(toHex(random.bytes(8)));
+    const lines = renderLines(before, content, clock.now());
+    try {
+      this.#write(before.sequence + 1, Buffer.from(lines.map(({ text }) => text).join('')));
+    } catch (error) {
+      this.#torn = true;
+      throw error instanceof JournalFailure ? error : this.#failure(error);
+    }
+    this.#position = lines.at(-1)?.position ?? before;
+    return this.#position;
+  }
+
+  close(): void {
+    if (this.#descriptor !== undefined) closeSync(this.#descriptor);
+    this.#descriptor = undefined;
+  }
+
+  #write(sequence: number, octets: Buffer): void {
+    if (this.#descriptor === undefined || this.#size >= this.#segmentSize) this.#begin(sequence);
+    const descriptor = this.#descriptor ?? -1;
+    if (this.#torn) {
+      ftruncateSync(descriptor, this.#size);
+      this.#sync(descriptor);
+      this.#torn = false;
+    }
+    if (fstatSync(descriptor).size !== this.#size) throw this.#foreign();
+    for (let at = 0; at < octets.length;) at += writeSync(descriptor, octets, at);
+    this.#sync(descriptor);
+    this.#size += octets.length;
+  }
+
+  #foreign(): JournalFailure {
+    return new JournalFailure(
+      `somebody else writes to the journal ${this.name}, or changed it: nothing is recorded any more`,
+      true,
+    );
+  }
+
+  /** After a failed fsync nobody knows what is on the disk. */
+  #sync(descriptor: number): void {
+    try {
+      fdatasyncSync(descriptor);
+    } catch (cause) {
+      throw new JournalFailure(
+        `the journal ${this.name} could not be synced (${codeOf(cause)}): a failed fsync does not heal`,
+        true,
+        { cause },
+      );
+    }
+  }
+
+  #failure(cause: unknown): JournalFailure {
+    return new JournalFailure(`the journal ${this.name} takes no records now (${codeOf(cause)})`, false, {
+      cause,
+    });
+  }
+
+  /** A new segment, or one that was begun and never written to. */
+  #begin(first: number): void {
+    const path = join(this.name, `journal-${String(first).padStart(16, '0')}.jsonl`);
+    const descriptor = openSync(path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW, 0o600);
+    try {
+      fchmodSync(descriptor, 0o600);
+      if (fstatSync(descriptor).size > 0) throw this.#foreign();
+      syncFolder(this.name);
+    } catch (error) {
+      closeSync(descriptor);
+      throw error;
+    }
+    this.close();
+    this.#descriptor = descriptor;
+    this.#size = 0;
+  }
+
+  #openFolder(): void {
+    const { folder } = this.#options;
+    try {
+      mkdirSync(folder, { mode: 0o700 });
+      syncFolder(dirname(folder));
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST') throw error;
+    }
+    const descriptor = openSync(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    const { mode, uid } = fstatSync(descriptor);
+    closeSync(descriptor);
+    if ((mode & 0o022) !== 0 || ![0, process.geteuid?.()].includes(uid))
+      throw new ChanceryError('unsafe_files', {
+        message: `others may write to the journal ${folder}`,
+        rule: 'who writes to the journal says what is revoked after a restore',
+        fix: `Run \`chmod 0700 ${folder}\`, as its owner.`,
+      });
+  }
+
+  /** Finds the last line, and takes away what a crash left behind it. */
+  #openLast(): void {
+    const segments = this.#segments();
+    for (const { path } of segments.toReversed()) {
+      const descriptor = openSync(path, O_RDWR | O_APPEND | O_NOFOLLOW);
+      this.#descriptor = descriptor;
+      const { lines, size, torn } = split(readFileSync(descriptor));
+      if (torn > 0) {
+        if (path !== segments.at(-1)?.path) throw damaged(path, lines.length + 1, 'it has no end');
+        ftruncateSync(descriptor, size);
+        this.#options.log.warn('took away the end of the journal that a crash cut off', {
+          file: path,
+          octets: torn,
+        });
+      }
+      // it is believed from now on, so it has to be there after a power failure, too
+      fsyncSync(descriptor);
+      if (lines.length > 0) {
+        this.#size = size;
+        this.#position = lastPosition(path, lines);
+        return;
+      }
+      // begun and never written to
+      this.close();
+    }
+  }
+
+  #segments(): Segment[] {
+    return readdirSync(this.name)
+      .flatMap((name) => {
+        const first = SEGMENT.exec(name)?.[1];
+        return first === undefined ? [] : [{ first: Number(first), path: join(this.name, name) }];
+      })
+      .sort((a, b) => a.first - b.first);
+  }
+}
+
+function lastPosition(path: string, lines: readonly string[]): JournalPosition {
+  const [last = '', before] = lines.slice(-2).toReversed();
+  const previous = before === undefined ? undefined : readLine(before, undefined);
+  if (typeof previous === 'string') throw damaged(path, lines.length - 1, previous);
+  const line = readLine(last, previous?.end);
+  if (typeof line === 'string') throw damaged(path, lines.length, line);
+  return { journal: line.journal, ...line.end };
+}
+
+/** A last line without its end, or with octets that were never written, is torn. */
+function split(octets: Buffer): { readonly lines: string[]; readonly size: number; readonly torn: number } {
+  let size = octets.lastIndexOf(LINE_FEED) + 1;
+  const start = size === 0 ? 0 : octets.lastIndexOf(LINE_FEED, size - 2) + 1;
+  // a file may have grown before its octets reached the disk
+  if (size > 0 && octets.subarray(start, size).includes(0)) size = start;
+  const text = octets.toString('utf8', 0, size);
+  return {
+    lines: text === '' ? [] : text.slice(0, -1).split('\n'),
+    size,
+    torn: octets.length - size,
+  };
+}
+
+function syncFolder(path: string): void {
+  const descriptor = openSync(path, O_RDONLY | O_DIRECTORY);
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+const codeOf = (error: unknown): string =>
+  (error as NodeJS.ErrnoException).code ?? (error instanceof Error ? error.message : String(error));
+
+const unusable = (folder: string, cause: unknown): ChanceryError =>
+  new ChanceryError(
+    'store_unavailable',
+    {
+      message: `the journal ${folder} cannot be used (${codeOf(cause)})`,
+      rule: 'nothing is answered that is not in the journal',
+      fix: 'See that the folder, or what it lies in, is there and belongs to the user of the server.',
+    },
+    { cause },
+  );
