@@ -16,6 +16,7 @@ export const OID = {
   freshestCRL: '2.5.29.46',
   inhibitAnyPolicy: '2.5.29.54',
   // RFC 9608
+  acmeIdentifier: '1.3.6.1.5.5.7.1.31',
   noRevAvail: '2.5.29.56',
   anyPolicy: '2.5.29.32.0',
   authorityInfoAccess: '1.3.6.1.5.5.7.1.1',

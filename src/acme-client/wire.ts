@@ -1,0 +1,256 @@
+/**
+ * RFC 8555 towards one CA with one account key: acme-client signs, fetches nonces and knows the resources; the transport
+ * is ours, per CA, so that two CAs with different roots never meet. What it lacks (renewalInfo, raw answers) is beside it.
+ */
+import type { AcmeIdentifier, CaAuthorization, CaChallenge, CaOrder, RenewalWindow } from './resources.ts';
+import { readAuthorization, readOrder, readWindow } from './resources.ts';
+import { parseInstant, type Clock, type Instant, SECOND } from '../base/clock.ts';
+import { AuthorityError, printable } from './errors.ts';
+import type { Transport, WireRequest, WireResponse } from './transport.ts';
+
+export interface WireOptions {
+  readonly directory: URL;
+  readonly transport: Transport;
+  readonly clock: Clock;
+  /** PEM of the PKCS#8 account key. */
+  readonly accountKey: string;
+  /** `undefined`: `register` is called first. */
+  readonly accountUrl: string | undefined;
+  readonly eab: { readonly kid: string; readonly hmacKey: string } | undefined;
+}
+
+/** The parts of acme-client that are used; it types only its convenience layer. */
+interface LibraryClient {
+  readonly http: {
+    request: (url: string, method: string, options?: WireRequest) => Promise<WireResponse>;
+    maxBadNonceRetries: number;
+    getDirectory(): Promise<unknown>;
+    getResourceUrl(resource: string): Promise<string>;
+    signedRequest(url: string, payload: unknown, options: { kid?: string }): Promise<WireResponse>;
+  };
+  readonly api: { accountUrl: string | null; createAccount(data: object): Promise<WireResponse> };
+  getChallengeKeyAuthorization(challenge: { type: string; token: string }): Promise<string>;
+}
+
+/** A CA that refuses nine of ten good nonces (Pebble does, when asked to) is still served. */
+const BAD_NONCES = 200;
+
+export class Wire {
+  readonly #options: WireOptions;
+  readonly #client: LibraryClient;
+
+  private constructor(options: WireOptions, client: LibraryClient) {
+    this.#options = options;
+    this.#client = client;
+  }
+
+  static async open(options: WireOptions): Promise<Wire> {
+    const { Client } = await import('acme-client');
+    const client = new Client({
+      directoryUrl: options.directory.href,
+      accountKey: options.accountKey,
+      ...(options.accountUrl !== undefined && { accountUrl: options.accountUrl }),
+      ...(options.eab !== undefined && { externalAccountBinding: options.eab }),
+    }) as unknown as LibraryClient;
+    client.http.maxBadNonceRetries = BAD_NONCES;
+    client.http.request = (url, method, { headers = {}, data } = {}) =>
+      options.transport.request(url, method, {
+        headers: { 'content-type': 'application/jose+json', ...headers },
+        ...(data === undefined ? {} : { data }),
+      });
+    return new Wire(options, client);
+  }
+
+  /** What the directory says of itself. */
+  async meta(): Promise<{
+    readonly terms: string | undefined;
+    readonly profiles: readonly string[];
+    readonly externalAccountRequired: boolean;
+    readonly renewalInfo: boolean;
+  }> {
+    const directory = record(await this.#directory());
+    const meta = record(directory['meta']);
+    return {
+      terms: typeof meta['termsOfService'] === 'string' ? printable(meta['termsOfService']) : undefined,
+      profiles: Object.keys(record(meta['profiles'])),
+      externalAccountRequired: meta['externalAccountRequired'] === true,
+      renewalInfo: typeof directory['renewalInfo'] === 'string',
+    };
+  }
+
+  /** The account of this key, made where there is none (RFC 8555 7.3). Resolves with its URL. */
+  async register(contact: readonly string[], termsOfServiceAgreed: boolean): Promise<string> {
+    await this.#directory();
+    const response = await this.#guarded(() =>
+      this.#client.api.createAccount({ contact: [...contact], termsOfServiceAgreed }),
+    );
+    const url = response.headers['location'];
+    if (url === undefined) throw new AuthorityError('protocol', { detail: 'the CA named no account URL' });
+    return url;
+  }
+
+  /** RFC 8555 7.4, with `replaces` of RFC 9773 5 and `profile` of draft-ietf-acme-profiles. */
+  async newOrder(order: {
+    readonly identifiers: readonly AcmeIdentifier[];
+    readonly profile: string | undefined;
+    readonly replaces: string | undefined;
+  }): Promise<CaOrder> {
+    const url = await this.#resource('newOrder');
+    const payload = (replaces: string | undefined): object => ({
+      identifiers: order.identifiers,
+      ...(order.profile !== undefined && { profile: order.profile }),
+      ...(replaces !== undefined && { replaces }),
+    });
+    let response: WireResponse;
+    try {
+      response = await this.#post(url, payload(order.replaces));
+    } catch (error) {
+      // RFC 9773 5: an order is not lost because its predecessor was replaced already, or is not known any more
+      const again =
+        order.replaces !== undefined &&
+        error instanceof AuthorityError &&
+        ['alreadyReplaced', 'malformed', 'unauthorized', 'conflict'].includes(error.problem.type ?? '');
+      if (!again) throw error;
+      response = await this.#post(url, payload(undefined));
+    }
+    const location = response.headers['location'];
+    if (location === undefined) throw new AuthorityError('protocol', { detail: 'the CA named no order URL' });
+    return readOrder(response.data, location);
+  }
+
+  async order(url: string): Promise<CaOrder & { readonly retryAt: Instant | undefined }> {
+    const response = await this.#post(url, null);
+    return { ...readOrder(response.data, url), retryAt: this.#retryAt(response) };
+  }
+
+  async authorization(url: string): Promise<CaAuthorization & { readonly retryAt: Instant | undefined }> {
+    const response = await this.#post(url, null);
+    return { ...readAuthorization(response.data, url), retryAt: this.#retryAt(response) };
+  }
+
+  /** Tells the CA that a challenge can be looked at (RFC 8555 7.5.1). */
+  async respond(challenge: CaChallenge): Promise<void> {
+    await this.#post(challenge.url, {});
+  }
+
+  /** `token.thumbprint` (RFC 8555 8.1). */
+  async keyAuthorization(token: string): Promise<string> {
+    return this.#client.getChallengeKeyAuthorization({ type: 'http-01', token });
+  }
+
+  /** RFC 8555 7.4: the order afterwards. `csr` is DER. */
+  async finalize(order: CaOrder, csr: Uint8Array): Promise<CaOrder> {
+    const response = await this.#post(order.finalize, { csr: Buffer.from(csr).toString('base64url') });
+    return readOrder(response.data, order.url);
+  }
+
+  /** PEM of a chain, leaf first, and the URLs of others for the same leaf (RFC 8555 7.4.2). */
+  async certificate(url: string): Promise<{ readonly pem: string; readonly alternates: readonly string[] }> {
+    const { data, headers } = await this.#post(url, null);
+    if (typeof data !== 'string')
+      throw new AuthorityError('protocol', { detail: 'the CA sent no PEM certificate chain' });
+    const alternates = [...(headers['link'] ?? '').matchAll(/<([^>]{1,2000})>\s*;[^,]*rel="?alternate"?/gi)];
+    return { pem: data, alternates: alternates.flatMap(([, found]) => found ?? []).slice(0, 10) };
+  }
+
+  /** The orders of this account, where the CA lists them (RFC 8555 7.1.2.1); at most one page. */
+  async orders(accountUrl: string): Promise<readonly string[]> {
+    const account = record((await this.#post(accountUrl, null)).data);
+    const list = account['orders'];
+    if (typeof list !== 'string') return [];
+    const orders = record((await this.#post(list, null)).data)['orders'];
+    return Array.isArray(orders) ? orders.filter((url) => typeof url === 'string').slice(0, 100) : [];
+  }
+
+  /** RFC 9773 4.1; `undefined` where the CA has no renewalInfo, or none for this certificate. */
+  async renewalInfo(certificateId: string): Promise<RenewalWindow | undefined> {
+    const base = record(await this.#directory())['renewalInfo'];
+    if (typeof base !== 'string') return undefined;
+    const response = await this.#options.transport.request(
+      `${base.replace(/\/$/, '')}/${certificateId}`,
+      'get',
+      {},
+    );
+    if (response.status !== 200) return undefined;
+    return readWindow(response.data, this.#retryAt(response));
+  }
+
+  async #directory(): Promise<unknown> {
+    try {
+      return await this.#client.http.getDirectory();
+    } catch (cause) {
+      if (cause instanceof AuthorityError) throw cause;
+      throw new AuthorityError('unreachable', {
+        detail: `the directory ${this.#options.directory.href} cannot be read`,
+        cause,
+      });
+    }
+  }
+
+  async #resource(name: string): Promise<string> {
+    await this.#directory();
+    try {
+      return await this.#client.http.getResourceUrl(name);
+    } catch (cause) {
+      throw new AuthorityError('protocol', { detail: `the directory has no ${name}`, cause });
+    }
+  }
+
+  #post(url: string, payload: unknown): Promise<WireResponse> {
+    const kid = this.#client.api.accountUrl;
+    if (kid === null) throw new AuthorityError('protocol', { detail: 'there is no account yet' });
+    return this.#guarded(() => this.#client.http.signedRequest(url, payload, { kid }));
+  }
+
+  async #guarded(send: () => Promise<WireResponse>): Promise<WireResponse> {
+    let response: WireResponse;
+    try {
+      response = await send();
+    } catch (error) {
+      if (error instanceof AuthorityError) throw error;
+      throw new AuthorityError('protocol', {
+        detail: `the CA answered what cannot be understood: ${printable(error instanceof Error ? error.message : '')}`,
+        cause: error,
+      });
+    }
+    if (response.status >= 200 && response.status < 300) return response;
+    throw this.#problem(response);
+  }
+
+  #problem(response: WireResponse): AuthorityError {
+    const { status, data } = response;
+    const body = record(data);
+    const type = /^urn:ietf:params:acme:error:([A-Za-z]{1,40})$/.exec(printable(body['type']))?.[1];
+    const subproblems = Array.isArray(body['subproblems']) ? body['subproblems'].slice(0, 5) : [];
+    const parts = [body, ...subproblems.map(record)]
+      .map((problem) => printable(problem['detail']))
+      .filter(Boolean);
+    const problem = {
+      detail: `the CA answered ${status}${type === undefined ? '' : ` ${type}`}: ${parts.join('; ') || 'no reason'}`,
+      type,
+      status,
+      retryAt: this.#retryAt(response),
+    };
+    if (status === 429 || type === 'rateLimited') return new AuthorityError('limited', problem);
+    if (status >= 500 || type === 'badNonce' || type === 'serverInternal')
+      return new AuthorityError('unreachable', problem);
+    return new AuthorityError('refused', problem);
+  }
+
+  #retryAt({ headers }: WireResponse): Instant | undefined {
+    const text = headers['retry-after'];
+    if (text === undefined) return undefined;
+    const now = this.#options.clock.now();
+    // RFC 9110 10.2.3: seconds or a date; longer than a week is no advice
+    const at = /^\d{1,9}$/.test(text) ? now + Number(text) * SECOND : httpDate(text);
+    return at === undefined ? undefined : Math.min(Math.max(at, now), now + 7 * 86_400 * SECOND);
+  }
+}
+
+const httpDate = (text: string): Instant | undefined => {
+  const at = Date.parse(text);
+  return Number.isNaN(at) ? parseInstant(text) : at;
+};
+
+export const record = (value: unknown): Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
