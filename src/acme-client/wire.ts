@@ -26,9 +26,13 @@ interface LibraryClient {
     maxBadNonceRetries: number;
     getDirectory(): Promise<unknown>;
     getResourceUrl(resource: string): Promise<string>;
-    signedRequest(url: string, payload: unknown, options: { kid?: string }): Promise<WireResponse>;
+    signedRequest(
+      url: string,
+      payload: unknown,
+      options: { readonly kid?: string; readonly includeExternalAccountBinding?: boolean },
+    ): Promise<WireResponse>;
   };
-  readonly api: { accountUrl: string | null; createAccount(data: object): Promise<WireResponse> };
+  readonly api: { accountUrl: string | null };
   getChallengeKeyAuthorization(challenge: { type: string; token: string }): Promise<string>;
 }
 
@@ -80,12 +84,17 @@ export class Wire {
 
   /** The account of this key, made where there is none (RFC 8555 7.3). Resolves with its URL. */
   async register(contact: readonly string[], termsOfServiceAgreed: boolean): Promise<string> {
-    await this.#directory();
+    const resource = await this.#resource('newAccount');
     const response = await this.#guarded(() =>
-      this.#client.api.createAccount({ contact: [...contact], termsOfServiceAgreed }),
+      this.#client.http.signedRequest(
+        resource,
+        { contact: [...contact], termsOfServiceAgreed },
+        { includeExternalAccountBinding: true },
+      ),
     );
     const url = response.headers['location'];
     if (url === undefined) throw new AuthorityError('protocol', { detail: 'the CA named no account URL' });
+    this.#client.api.accountUrl = url;
     return url;
   }
 
