@@ -51,12 +51,12 @@ export class MemoryStore {
   readonly ledger: Ledger = {
     record: ({ certificate, claim, token, order, audit }) =>
       this.#write(() => {
-        if (order !== undefined && !this.acme.fulfil(order, certificate?.serial ?? ''))
-          return { kind: 'fulfilled' };
         const renewed = this.certificates.find(({ serial }) => serial === certificate?.renews);
         if (typeof renewed?.revokedAt === 'number') return { kind: 'revoked', at: renewed.revokedAt };
         if (certificate !== undefined && this.#blocked.has(certificate.keyFingerprint))
           return { kind: 'blocked' };
+        if (order !== undefined && !this.acme.fulfil(order, certificate?.serial ?? ''))
+          return { kind: 'fulfilled' };
         const holder = claim && this.ledger.findClaim(claim.principal, claim.key);
         if (holder !== undefined) return { kind: 'claimed', ...holder };
         if (claim !== undefined && certificate === undefined)
