@@ -11,6 +11,7 @@ import type { Forget } from '../../domain/issuance/retention.ts';
 import type { CrlStore, RevocationStore } from '../../domain/revocation/ports.ts';
 import type { ForgetRevocations } from '../../domain/revocation/retention.ts';
 import { openAcmeStore } from './acme/index.ts';
+import type { PublishableSerials } from '../../domain/revocation/publication.ts';
 import { AuditAppender } from './audit-appender.ts';
 import { openAuditLog } from './audit-log.ts';
 import { openAuthorities } from './authorities.ts';
@@ -21,6 +22,7 @@ import { openGrants } from './grants.ts';
 import { openInventory } from './inventory.ts';
 import { openLedger } from './ledger.ts';
 import { cannotOpen, openDatabase } from './open.ts';
+import { openPublishable } from './publishable.ts';
 import { openTokens } from './tokens.ts';
 import { openProbe } from './probe.ts';
 import { openRetention } from './retention.ts';
@@ -49,6 +51,7 @@ export interface Store {
   readonly authorities: AuthorityStore;
   readonly crls: CrlStore;
   readonly revocations: RevocationStore;
+  readonly publishable: PublishableSerials;
   readonly audit: AuditLog;
   readonly grants: GrantStore;
   readonly tokens: TokenStore;
@@ -97,6 +100,7 @@ function furnish(database: Database, options: StoreOptions): Store {
     authorities: openAuthorities(rooms),
     crls: openCrls(rooms),
     revocations: openRevocations(rooms),
+    publishable: openPublishable(rooms),
     audit: openAuditLog(rooms),
     grants: openGrants(rooms),
     tokens,
