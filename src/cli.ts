@@ -24,6 +24,10 @@ const session: Session = {
     return import('./server.ts');
   },
   rootPrograms: () => import('./server/offline/verbs.ts'),
+  statusProgram: () => {
+    serving = true;
+    return import('./server/status-serve.ts');
+  },
 };
 
 const args = process.argv.slice(2);

@@ -32,6 +32,7 @@ export async function chancery(args: readonly string[], circumstances: Circumsta
       now: () => now ?? Date.now(),
     },
     rootPrograms: () => import('../../src/server/offline/verbs.ts'),
+    statusProgram: () => import('../../src/server/status-serve.ts'),
     programs: () =>
       programs === undefined ? Promise.reject(new Error('not for this test')) : Promise.resolve(programs),
   });
