@@ -98,6 +98,7 @@ export const CertificateSummary = z
     state: z.enum(['valid', 'expired', 'revoked']),
     revokedAt: Time.optional(),
     revocationReason: z.string().optional(),
+    lastPresentedAt: Time.optional().describe('When it last logged in here, to half a minute'),
     renews: Serial.optional().describe('Serial of the certificate that this one renewed'),
     keyFingerprint: z.string().describe('SHA-256 of the SubjectPublicKeyInfo, hexadecimal'),
     owner: z.string().optional().describe('Who answers for it'),

@@ -11,7 +11,10 @@ import { loginPorts } from './logins.ts';
 import { observe } from './observe.ts';
 import type { OpenedData } from './open.ts';
 
-export interface AdminPortsOptions extends Pick<AdminPorts, 'version' | 'startedAt' | 'enrolment'> {
+export interface AdminPortsOptions extends Pick<
+  AdminPorts,
+  'version' | 'startedAt' | 'enrolment' | 'presented'
+> {
   readonly opened: OpenedData;
   readonly config: Configuration;
   readonly log: Log;
@@ -36,6 +39,7 @@ export function adminPorts(options: AdminPortsOptions): AdminPorts {
     roots: lifecycle.roots,
     grants: options.grants,
     loginRules: loginRules(config, authority),
+    presented: options.presented,
     ...loginPorts(config.logins, { clock, log }),
     tokens: store.tokens,
     enrolment: options.enrolment,

@@ -47,6 +47,7 @@ import { openData } from './open.ts';
 import { OwnCertificate, ownNames } from './own-certificate.ts';
 import { packageVersion } from './package.ts';
 import { publicPages } from './pages.ts';
+import { Presentations } from './presentations.ts';
 import { type Phase, readiness } from './readiness.ts';
 
 /** 0: told to stop; 1: the store could no longer be believed. */
@@ -86,6 +87,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
   });
   const { store, authority, trail, clock } = opened;
   const watchClock = clockWatch(opened, log);
+  const presentations = new Presentations({ inventory: store.inventory, clock });
   const housekeeping = new Housekeeping({ store, clock, retention: config.retention, log });
   const listening: ReturnType<typeof createServer>[] = [];
   let timer: NodeJS.Timeout | undefined;
@@ -138,6 +140,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
       lifecycle,
       grants,
       metrics,
+      presented: (serial) => presentations.note(serial),
       enrolment: () => ({ url: httpsUrl, root: ownRootFingerprint(authority, own.generation) }),
     });
     const pages = publicPages({
@@ -228,6 +231,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
       await lifecycle?.keeper.tick();
       await ocsp?.tick();
       await own.renewWhenDue(rotate);
+      presentations.tick();
       housekeeping.tick();
     } catch (error) {
       log.warn('housekeeping failed and is tried again', {
@@ -245,6 +249,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
     try {
       if (fatal === undefined) {
         await trail.tick(true);
+        await presentations.flush();
         await trail.record([ownDraft('server.stopped', {})]);
         await trail.signNow();
       }

@@ -81,6 +81,8 @@ export interface AdminPorts {
   /** What a token tells its holder: where to go, and which root to expect there. */
   readonly enrolment: () => { readonly url: string; readonly root: string };
   readonly loginRules: LoginRules;
+  /** A certificate logged in; remembered, and written later. */
+  readonly presented: (serial: string) => void;
   readonly jwt: JwtAuthenticator;
   /** Where people log in. */
   readonly loginProviders: readonly LoginProvider[];

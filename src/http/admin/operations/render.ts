@@ -68,6 +68,7 @@ export const renderSummary = (stored: StoredCertificate, now: Instant): Certific
   issuedAt: formatInstant(stored.issuedAt),
   state: certificateState(stored, now),
   keyFingerprint: stored.keyFingerprint,
+  ...(stored.presentedAt === null ? {} : { lastPresentedAt: formatInstant(stored.presentedAt) }),
   ...(stored.revokedAt === null ? {} : { revokedAt: formatInstant(stored.revokedAt) }),
   ...(stored.revocationReason === null
     ? {}
