@@ -8,7 +8,7 @@ import type { AuditLog } from '../../domain/audit/ports.ts';
 import type { GrantStore, TokenStore } from '../../domain/identity/ports.ts';
 import type { AuthorityStore, Inventory, Ledger } from '../../domain/issuance/ports.ts';
 import type { Forget } from '../../domain/issuance/retention.ts';
-import type { CrlStore, RevocationStore } from '../../domain/revocation/ports.ts';
+import type { CrlStore, PublishedCrlStore, RevocationStore } from '../../domain/revocation/ports.ts';
 import type { ForgetRevocations } from '../../domain/revocation/retention.ts';
 import { openAcmeStore } from './acme/index.ts';
 import type { PublishableSerials } from '../../domain/revocation/publication.ts';
@@ -25,6 +25,7 @@ import { cannotOpen, openDatabase } from './open.ts';
 import { openPublishable } from './publishable.ts';
 import { openTokens } from './tokens.ts';
 import { openProbe } from './probe.ts';
+import { openPublishedCrls } from './published-crls.ts';
 import { openRetention } from './retention.ts';
 import { openRevocations } from './revocations.ts';
 import { type StoreHealth, Writer } from './writer.ts';
@@ -51,6 +52,7 @@ export interface Store {
   readonly authorities: AuthorityStore;
   readonly crls: CrlStore;
   readonly revocations: RevocationStore;
+  readonly publishedCrls: PublishedCrlStore;
   readonly publishable: PublishableSerials;
   readonly audit: AuditLog;
   readonly grants: GrantStore;
@@ -100,6 +102,7 @@ function furnish(database: Database, options: StoreOptions): Store {
     authorities: openAuthorities(rooms),
     crls: openCrls(rooms),
     revocations: openRevocations(rooms),
+    publishedCrls: openPublishedCrls(rooms),
     publishable: openPublishable(rooms),
     audit: openAuditLog(rooms),
     grants: openGrants(rooms),
