@@ -12,6 +12,7 @@ import {
   Time,
   Ttl,
 } from './common.ts';
+import { RevocationDetail } from './revocations.ts';
 
 const belonging = {
   owner: Owner.optional().describe(
@@ -111,6 +112,7 @@ export const CertificateDetail = CertificateSummary.extend({
   certificate: Pem,
   chain: z.array(Pem),
   roots: z.array(Pem),
+  revocation: RevocationDetail.optional(),
 }).describe('A certificate with its chain');
 export type CertificateDetail = z.infer<typeof CertificateDetail>;
 

@@ -25,6 +25,7 @@ import {
 } from './certificates.ts';
 import { Limit, ObjectName, Serial } from './common.ts';
 import { HIERARCHY_ROUTES } from './hierarchy-routes.ts';
+import { REVOCATION_ROUTES } from './revocation-routes.ts';
 import type { Route } from './route.ts';
 import { LoginList } from './logins.ts';
 import { CreatedToken, TokenList, TokenRequest, TokenResource } from './tokens.ts';
@@ -95,6 +96,7 @@ export const ROUTES = {
     status: 200,
     response: CertificateDetail,
   },
+  ...REVOCATION_ROUTES,
   listIssuers: {
     method: 'get',
     path: '/api/v1/issuers',

@@ -13,7 +13,7 @@ import type { OpenedData } from './open.ts';
 
 export interface AdminPortsOptions extends Pick<
   AdminPorts,
-  'version' | 'startedAt' | 'enrolment' | 'presented'
+  'version' | 'startedAt' | 'enrolment' | 'presented' | 'revocation'
 > {
   readonly opened: OpenedData;
   readonly config: Configuration;
@@ -34,6 +34,7 @@ export function adminPorts(options: AdminPortsOptions): AdminPorts {
     startedAt: options.startedAt,
     issuance: options.issuance,
     inventory: store.inventory,
+    revocation: options.revocation,
     authority,
     generations: lifecycle.hierarchy,
     roots: lifecycle.roots,

@@ -49,6 +49,7 @@ import { packageVersion } from './package.ts';
 import { publicPages } from './pages.ts';
 import { Presentations } from './presentations.ts';
 import { type Phase, readiness } from './readiness.ts';
+import { RevocationEvents, revocationPorts } from './revocation.ts';
 
 /** 0: told to stop; 1: the store could no longer be believed. */
 export type StopCode = 0 | 1;
@@ -89,6 +90,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
   const watchClock = clockWatch(opened, log);
   const presentations = new Presentations({ inventory: store.inventory, clock });
   const housekeeping = new Housekeeping({ store, clock, retention: config.retention, log });
+  const revocations = new RevocationEvents(log);
   const listening: ReturnType<typeof createServer>[] = [];
   let timer: NodeJS.Timeout | undefined;
   let lifecycle: Lifecycle | undefined;
@@ -137,6 +139,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
       version,
       startedAt,
       issuance,
+      revocation: revocationPorts(opened, config.trustDomain, grants, revocations),
       lifecycle,
       grants,
       metrics,

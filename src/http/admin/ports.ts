@@ -13,6 +13,7 @@ import type { GenerationState } from '../../domain/issuance/generations.ts';
 import type { Generation, IssuerPolicy, PendingGeneration, Root } from '../../domain/issuance/issuer.ts';
 import type { Inventory } from '../../domain/issuance/ports.ts';
 import type { StoredCrl } from '../../domain/revocation/crl.ts';
+import type { RevocationPorts } from '../../domain/revocation/request.ts';
 import type { Bytes } from '../../x509/bytes.ts';
 import type { Answered, RefusalOfAnonymous } from './exchange.ts';
 
@@ -73,6 +74,7 @@ export interface AdminPorts {
   readonly startedAt: Instant;
   readonly issuance: IssuancePorts;
   readonly inventory: Inventory;
+  readonly revocation: RevocationPorts;
   readonly authority: AuthorityView;
   readonly generations: GenerationActions;
   readonly roots: RootActions;

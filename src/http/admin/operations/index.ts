@@ -11,6 +11,7 @@ import { hierarchyOperations } from './hierarchy.ts';
 import { inventoryOperations } from './inventory.ts';
 import { issuingOperations } from './issuing.ts';
 import { loginOperations } from './logins.ts';
+import { revocationOperations } from './revocations.ts';
 import { tokenOperations } from './tokens.ts';
 
 export type Handlers = { readonly [O in Operation]: Handler };
@@ -21,6 +22,7 @@ export const HANDLERS = (ports: AdminPorts): Handlers => ({
   ...authorityOperations(ports),
   ...hierarchyOperations(ports),
   ...grantOperations(ports),
+  ...revocationOperations(ports),
   ...tokenOperations(ports),
   ...loginOperations(ports),
   ...auditOperations(ports),
