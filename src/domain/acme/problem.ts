@@ -106,6 +106,7 @@ const TYPE_OF: { readonly [Code in ErrorCode]?: ProblemType } = {
   profile_violation: 'rejectedIdentifier',
   lint_failed: 'rejectedIdentifier',
   token_spent: 'unauthorized',
+  not_ready: 'orderNotReady',
 };
 
 /** Codes whose HTTP status says more than that of the type. */
