@@ -98,6 +98,7 @@ export interface Configuration {
     readonly headInterval: Duration;
     readonly sinks: readonly { readonly file: string; readonly required: boolean }[];
   };
+  readonly revocation: { readonly crlLife: Duration };
   /** How long what is over is kept. */
   readonly retention: {
     readonly certificates: Duration;

@@ -70,6 +70,7 @@ export function resolve(file: ConfigurationFile, context: Context): Resolved {
     agent: file.agent,
     keys: { passphrase: secret(file.keys.passphrase, ['keys', 'passphrase'], context) },
     audit: { headInterval: parseDuration(file.audit.headInterval) ?? 0, sinks },
+    revocation: { crlLife: parseDuration(file.revocation.crlLife) ?? 0 },
     retention: {
       certificates: parseDuration(file.retention.certificates) ?? 0,
       idempotency: parseDuration(file.retention.idempotency) ?? 0,

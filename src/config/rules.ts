@@ -1,6 +1,6 @@
 /** Rules of single values, shared by the schema's fields. A value that breaks one is told with rule and fix. */
 import { z } from 'zod';
-import { MINUTE, parseDuration } from '../base/clock.ts';
+import { DAY, HOUR, MINUTE, parseDuration } from '../base/clock.ts';
 import { isChanceryError } from '../base/errors.ts';
 import { dnsNameFault } from '../domain/identity/names.ts';
 import { trustDomainFault } from '../domain/identity/spiffe-id.ts';
@@ -77,6 +77,18 @@ export const atLeast = (shortest: number, why: string) =>
       ? undefined
       : { message: 'it is too short', rule: `at least ${why}`, fix: 'Write a longer one.' };
   });
+
+/** Of a CRL: no shorter than relying parties fetch it, no longer than BR 7.2 allows. */
+export const crlLife = text((value) => {
+  const life = parseDuration(value);
+  if (life === undefined) return { message: 'it is no duration', ...DURATION };
+  if (life >= HOUR && life <= 10 * DAY) return undefined;
+  return {
+    message: 'relying parties could not live with it',
+    rule: 'a CRL lives for 1h to 10d',
+    fix: 'Write e.g. 24h.',
+  };
+});
 
 /** Clocks that need no backdating are allowed to say so. */
 export const durationOrZero = unless(

@@ -8,6 +8,7 @@ import { login } from './login-schema.ts';
 import { grant, issuer, profile } from './objects.ts';
 import {
   atLeast,
+  crlLife,
   credentialName,
   databaseFile,
   headInterval,
@@ -233,6 +234,16 @@ export const schema = z.strictObject({
     })
     .prefault({})
     .describe('The audit log.'),
+  revocation: z
+    .strictObject({
+      crlLife: crlLife
+        .default('24h')
+        .describe(
+          'How long relying parties may hold on to a CRL of an issuer, 1h to 10d. The next one comes when half of it is over, or after a revocation.',
+        ),
+    })
+    .prefault({})
+    .describe('What is published about revoked certificates.'),
   retention: z
     .strictObject({
       certificates: atLeast(DAY, 'a day: revoked ones stay a week beyond their end in any case')

@@ -36,6 +36,8 @@ import { adminPorts } from './admin-ports.ts';
 import { bind, drain, hostPort, movedUrl } from './bind.ts';
 import { adminGrant, listenerGrant } from './builtin-grants.ts';
 import { clockWatch } from './clock-watch.ts';
+import { openCrls } from './crl/open.ts';
+import type { IssuerCrls } from './crls.ts';
 import { dataPaths, renderClientFile, requireAuthority, writePublicFile } from './data.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { requireChoice } from './admin-login.ts';
@@ -95,6 +97,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
   let timer: NodeJS.Timeout | undefined;
   let lifecycle: Lifecycle | undefined;
   let tls: TlsListener | undefined;
+  let crls: IssuerCrls | undefined;
   let ocsp: OcspService | undefined;
   try {
     if (opened.keyring.development) refuseDevelopmentKey(config);
@@ -107,8 +110,12 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
       SLOW_CLIENT_LIMITS,
       createStatusListener({
         certificate: authority.certificate,
-        rootCrl: (root) => lifecycle?.roots.crl(root),
-        readiness: () => readiness(phase, opened),
+        crls: {
+          now: () => clock.now(),
+          crl: async (generation, scope) => crls?.serve(generation, scope),
+          rootCrl: (root) => lifecycle?.roots.served(root),
+        },
+        readiness: () => readiness(phase, opened, crls),
         ocsp: { clock, answer: (request) => ocsp?.answer(request) ?? TRY_LATER },
       }),
     );
@@ -117,6 +124,10 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
     const statusPort = await bind(status, 'status', config.listen.status);
     const statusUrl = movedUrl(config, 'status', statusPort);
 
+    // before the first certificate names one
+    const published = (crls = openCrls(opened, config, statusUrl, log));
+    await published.open();
+    revocations.listen(published.revoked);
     const login = requireChoice(loginIssuer(config));
     const fixed = [
       adminGrant(config.trustDomain, login),
@@ -125,13 +136,13 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
     ];
     const grants = new GrantBook(fixed, store.grants, config.trustDomain);
     const ocspCounts = new OcspCounts();
-    const metrics = serverMetrics(opened, () => ocspCounts.read());
+    const metrics = serverMetrics(opened, () => ocspCounts.read(), published);
     const issuance = issuancePorts(opened, config, statusUrl, () => grants.all(), metrics);
 
     const own = new OwnCertificate({ config, ports: issuance, authority, log });
     const credentials = await own.issue();
     let httpsUrl = config.externalUrl.https.url;
-    lifecycle = openLifecycle(opened, config, statusUrl, log, () => own.refresh(rotate));
+    lifecycle = openLifecycle(opened, config, statusUrl, log, published, () => own.refresh(rotate));
     const ports = adminPorts({
       opened,
       config,
@@ -218,6 +229,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
   } catch (error) {
     clearInterval(timer);
     for (const server of listening) server.close();
+    await crls?.close();
     await opened.close();
     throw error;
   }
@@ -233,6 +245,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
       await trail.tick();
       await lifecycle?.keeper.tick();
       await ocsp?.tick();
+      crls?.tick();
       await own.renewWhenDue(rotate);
       presentations.tick();
       housekeeping.tick();
@@ -248,6 +261,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
     phase = 'stopping';
     clearInterval(timer);
     await housekeeping.stop();
+    await crls?.close();
     await Promise.all(listening.map((server) => drain(server, fatal === undefined ? PATIENCE : SECOND)));
     try {
       if (fatal === undefined) {

@@ -18,6 +18,8 @@ interface Waiting {
   readonly reject: (error: ChanceryError) => void;
 }
 
+/** Its heap holds pieces, not lists. */
+const YOUNG = { maxYoungGenerationSizeMb: 4 };
 const IDLE = 10 * SECOND;
 /** Published as JavaScript, the thread's file is too. */
 const THREAD = new URL(
@@ -32,7 +34,7 @@ export function openPress(database: string): CrlPress {
   const waiting: Waiting[] = [];
 
   function start(): Worker {
-    const started = new Worker(THREAD, { workerData: { database }, execArgv: ['--max-semi-space-size=1'] });
+    const started = new Worker(THREAD, { workerData: { database }, execArgv: [], resourceLimits: YOUNG });
     started.on('message', (answer: PressAnswer) => {
       const first = waiting.shift();
       if (waiting.length === 0) rest();
