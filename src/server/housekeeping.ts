@@ -3,11 +3,12 @@ import { type Clock, DAY, formatInstant, HOUR, type Instant, MINUTE } from '../b
 import type { Log } from '../base/log.ts';
 import type { Configuration } from '../config/index.ts';
 import type { AuditDraft } from '../domain/audit/entry.ts';
+import { prunable } from '../domain/acme/order.ts';
 import { forgettable } from '../domain/issuance/retention.ts';
 import type { Store } from '../db/sqlite/index.ts';
 
 export interface HousekeepingOptions {
-  readonly store: Pick<Store, 'forgetCertificates' | 'pruneClaims' | 'tokens' | 'latestAuditTime'>;
+  readonly store: Pick<Store, 'forgetCertificates' | 'pruneClaims' | 'tokens' | 'latestAuditTime' | 'acme'>;
   readonly clock: Clock;
   readonly retention: Configuration['retention'];
   readonly log: Log;
@@ -72,6 +73,9 @@ export class Housekeeping {
     const now = clock.now();
     while (!this.#stopped && (await store.pruneClaims(now - retention.idempotency)) > 0) await pause();
     await store.tokens.prune(now - retention.tokens);
+    await store.acme.rates.prune(now);
+    const orders = prunable(now, retention.certificates, BATCH);
+    while (!this.#stopped && (await store.acme.orders.prune(orders)) >= BATCH) await pause();
     const what = forgettable(now, retention.certificates);
     let count = BATCH;
     while (count === BATCH && !this.#stopped) {

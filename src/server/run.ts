@@ -20,6 +20,7 @@ import {
 import type { AuditDraft } from '../domain/audit/entry.ts';
 import { GrantBook } from '../domain/identity/grant-book.ts';
 import { TRY_LATER } from '../domain/revocation/ocsp-answers.ts';
+import { ACME_PREFIX } from '../http/acme/listener.ts';
 import { createAdminListener } from '../http/admin/listener.ts';
 import { limitConnections } from '../http/connection-limit.ts';
 import { createStatusListener } from '../http/status/listener.ts';
@@ -31,6 +32,7 @@ import {
   type TlsListener,
 } from '../http/tls-listener.ts';
 import { certificateFingerprint } from '../x509/certificate.ts';
+import { type AcmeService, openAcme } from './acme.ts';
 import type { Authority } from './authority.ts';
 import { adminPorts } from './admin-ports.ts';
 import { bind, drain, hostPort, movedUrl } from './bind.ts';
@@ -97,6 +99,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
   let timer: NodeJS.Timeout | undefined;
   let lifecycle: Lifecycle | undefined;
   let tls: TlsListener | undefined;
+  let acme: AcmeService | undefined;
   let crls: IssuerCrls | undefined;
   let ocsp: OcspService | undefined;
   try {
@@ -143,6 +146,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
     const credentials = await own.issue();
     let httpsUrl = config.externalUrl.https.url;
     lifecycle = openLifecycle(opened, config, statusUrl, log, published, () => own.refresh(rotate));
+    const revocation = revocationPorts(opened, config.trustDomain, grants, revocations);
     const ports = adminPorts({
       opened,
       config,
@@ -150,7 +154,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
       version,
       startedAt,
       issuance,
-      revocation: revocationPorts(opened, config.trustDomain, grants, revocations),
+      revocation,
       lifecycle,
       grants,
       metrics,
@@ -166,12 +170,18 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
       rootsFile: paths.rootsFile,
       statusUrl,
     });
-    const https = (tls = createTlsListener(credentials, createAdminListener(ports, pages)));
+    const admin = createAdminListener(ports, pages);
+    const https = (tls = createTlsListener(credentials, (request, response) =>
+      acme !== undefined && request.url?.startsWith(ACME_PREFIX) === true
+        ? acme.listener(request, response)
+        : admin(request, response),
+    ));
     limitConnections(https.server, CONNECTIONS_PER_ADDRESS);
     https.server.on('tlsClientError', () => undefined);
     listening.push(https.server);
     const httpsPort = await bind(https.server, 'https', config.listen.https);
     httpsUrl = movedUrl(config, 'https', httpsPort);
+    acme = openAcme({ opened, config, log, issuance, revocation, metrics, httpsUrl });
 
     const metricsServer = createServer(
       SLOW_CLIENT_LIMITS,
@@ -193,6 +203,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
       { ...opened, ports: issuance, inventory: store.inventory, statuses: store.revocations, log },
       ocspCounts,
     );
+    revocations.listen(() => ocsp?.statusChanged());
     await ocsp.ready();
     await writePublicFile(paths.pidFile, `${process.pid}\n`);
     await trail.record([
@@ -261,6 +272,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
     phase = 'stopping';
     clearInterval(timer);
     await housekeeping.stop();
+    await acme?.stop();
     await crls?.close();
     await Promise.all(listening.map((server) => drain(server, fatal === undefined ? PATIENCE : SECOND)));
     try {

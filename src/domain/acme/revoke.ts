@@ -13,6 +13,7 @@ import { AcmeProblem } from './problem.ts';
 import { type AcmeRequest, malformed, requirePayload } from './request.ts';
 
 /** RFC 5280 5.3.1 reasons of a leaf: no CA's, no hold, nothing that is taken back. */
+const KEY_COMPROMISE = 1;
 const REASONS: ReadonlySet<unknown> = new Set([0, 1, 3, 4, 5, 9]);
 
 export async function revokeCertificate(ports: AcmePorts, request: AcmeRequest): Promise<AcmeReply> {
@@ -23,14 +24,16 @@ export async function revokeCertificate(ports: AcmePorts, request: AcmeRequest):
   };
   const found = findCertificate(ports, request, text);
   const principal = whoMayRevoke(ports, request, found);
+  const holdsKey = request.account === undefined;
   if (!REASONS.has(reason))
     throw new AcmeProblem(
       'badRevocationReason',
       `the reason ${JSON.stringify(reason).slice(0, 40)} is none of ${[...REASONS].join(', ')} (RFC 8555 7.6)`,
     );
   const result =
-    found.revokedAt === null
-      ? await ports.revoker.revoke(found.serial, reason as number, { principal, door: call.door })
+    // who shows that the key leaked is heard also after a harmless reason
+    found.revokedAt === null || (holdsKey && reason === KEY_COMPROMISE)
+      ? await ports.revoker.revoke(found.serial, reason as number, { principal, door: call.door, holdsKey })
       : 'already';
   if (result === 'already')
     throw new AcmeProblem('alreadyRevoked', 'the certificate is revoked (RFC 8555 7.6)');
