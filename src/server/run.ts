@@ -38,6 +38,7 @@ import { adminPorts } from './admin-ports.ts';
 import { bind, drain, hostPort, movedUrl } from './bind.ts';
 import { adminGrant, listenerGrant } from './builtin-grants.ts';
 import { clockWatch } from './clock-watch.ts';
+import { crlBundles } from './crl-bundle.ts';
 import { openCrls } from './crl/open.ts';
 import type { IssuerCrls } from './crls.ts';
 import { dataPaths, renderClientFile, requireAuthority, writePublicFile } from './data.ts';
@@ -118,6 +119,15 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
           crl: async (generation, scope) => crls?.serve(generation, scope),
           rootCrl: (root) => lifecycle?.roots.served(root),
         },
+        crlBundles: {
+          now: () => clock.now(),
+          bundle: crlBundles({
+            clock,
+            authority,
+            issuerCrls: () => crls,
+            rootCrl: (root) => lifecycle?.roots.served(root),
+          }),
+        },
         readiness: () => readiness(phase, opened, crls),
         ocsp: { clock, answer: (request) => ocsp?.answer(request) ?? TRY_LATER },
       }),
@@ -156,6 +166,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
       issuance,
       revocation,
       lifecycle,
+      crls: published,
       grants,
       metrics,
       presented: (serial) => presentations.note(serial),

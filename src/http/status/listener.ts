@@ -2,6 +2,7 @@
 import type { RequestListener } from 'node:http';
 import type { Bytes } from '../../x509/bytes.ts';
 import { createCrlHandler, type CrlPorts } from './crl.ts';
+import { type CrlBundlePorts, createCrlBundleHandler } from './crl-bundle.ts';
 import { createOcspHandler, type OcspPorts } from './ocsp.ts';
 
 export interface Readiness {
@@ -14,6 +15,7 @@ export interface StatusPorts {
   /** DER of a generation's or root's certificate. */
   readonly certificate: (id: string) => Bytes | undefined;
   readonly crls: CrlPorts;
+  readonly crlBundles: CrlBundlePorts;
   readonly readiness: () => Readiness;
   readonly ocsp: OcspPorts;
 }
@@ -23,8 +25,9 @@ const CERTIFICATE = /^\/issuers\/([a-z0-9][a-z0-9._-]{0,62})\.crt$/;
 export function createStatusListener(ports: StatusPorts): RequestListener {
   const ocsp = createOcspHandler(ports.ocsp);
   const crl = createCrlHandler(ports.crls);
+  const crlBundle = createCrlBundleHandler(ports.crlBundles);
   return (request, response) => {
-    if (ocsp(request, response) || crl(request, response)) return;
+    if (ocsp(request, response) || crl(request, response) || crlBundle(request, response)) return;
     const reply = answer(ports, request.url ?? '');
     const allowed = request.method === 'GET' || request.method === 'HEAD';
     const { status, type, body, maxAge } = allowed

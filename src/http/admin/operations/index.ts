@@ -6,6 +6,7 @@ import type { Exchange, Handler, Reply } from '../exchange.ts';
 import type { AdminPorts } from '../ports.ts';
 import { auditOperations } from './audit.ts';
 import { authorityOperations } from './authority.ts';
+import { crlOperations } from './crls.ts';
 import { grantOperations } from './grants.ts';
 import { hierarchyOperations } from './hierarchy.ts';
 import { inventoryOperations } from './inventory.ts';
@@ -21,6 +22,7 @@ export const HANDLERS = (ports: AdminPorts): Handlers => ({
   ...inventoryOperations(ports),
   ...authorityOperations(ports),
   ...hierarchyOperations(ports),
+  ...crlOperations(ports),
   ...grantOperations(ports),
   ...revocationOperations(ports),
   ...tokenOperations(ports),
@@ -35,6 +37,7 @@ export const HANDLERS = (ports: AdminPorts): Handlers => ({
         trustDomain: ports.trustDomain,
         principal: principalId(principal),
         startedAt: formatInstant(ports.startedAt),
+        statusUrl: new URL('.', ports.issuance.urls.ocsp).href,
         certificates: ports.inventory.count(),
         ...(expiry === undefined ? {} : { headroomSeconds: Math.max(0, Math.floor((expiry - now) / 1000)) }),
       },
