@@ -24,6 +24,7 @@ import {
   SignRequest,
 } from './certificates.ts';
 import { Limit, ObjectName, Serial } from './common.ts';
+import { CRL_ROUTES } from './crls.ts';
 import { HIERARCHY_ROUTES } from './hierarchy-routes.ts';
 import { REVOCATION_ROUTES } from './revocation-routes.ts';
 import type { Route } from './route.ts';
@@ -115,6 +116,7 @@ export const ROUTES = {
     response: IssuerResource,
   },
   ...HIERARCHY_ROUTES,
+  ...CRL_ROUTES,
   listRoots: {
     method: 'get',
     path: '/api/v1/roots',

@@ -6,6 +6,7 @@ import type { GrantBook } from '../domain/identity/grant-book.ts';
 import { loginFault } from '../domain/issuance/generations.ts';
 import type { IssuancePorts } from '../domain/issuance/request.ts';
 import type { AdminPorts } from '../http/admin/ports.ts';
+import type { IssuerCrls } from './crls.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { loginPorts } from './logins.ts';
 import { observe } from './observe.ts';
@@ -20,6 +21,7 @@ export interface AdminPortsOptions extends Pick<
   readonly log: Log;
   readonly issuance: IssuancePorts;
   readonly lifecycle: Lifecycle;
+  readonly crls: IssuerCrls;
   readonly grants: GrantBook;
   readonly metrics: Metrics;
 }
@@ -38,6 +40,7 @@ export function adminPorts(options: AdminPortsOptions): AdminPorts {
     authority,
     generations: lifecycle.hierarchy,
     roots: lifecycle.roots,
+    crls: options.crls,
     grants: options.grants,
     loginRules: loginRules(config, authority),
     presented: options.presented,

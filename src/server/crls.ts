@@ -7,7 +7,7 @@ import type { Generation, StatusUrls } from '../domain/issuance/issuer.ts';
 import { publishesCrls, scopeIsDue, scopesOf } from '../domain/revocation/issuer-crl.ts';
 import type { CrlScope, PublishedCrl, PublishedCrlStore } from '../domain/revocation/ports.ts';
 import type { AuditDraft } from '../domain/audit/entry.ts';
-import type { Actor } from '../http/admin/ports.ts';
+import type { Actor, IssuerCrlActions, IssuerCrlView } from '../http/admin/ports.ts';
 import type { ServedCrl } from '../http/status/crl.ts';
 import type { Authority } from './authority.ts';
 import type { CrlFolder } from './crl/files.ts';
@@ -30,15 +30,6 @@ export interface IssuerCrlsOptions {
   readonly close: () => Promise<void>;
 }
 
-/** What is published of one scope, and what keeps the next one from being. */
-export interface CrlView {
-  readonly generation: string;
-  readonly scope: CrlScope;
-  readonly url: string;
-  readonly crl: PublishedCrl | undefined;
-  readonly problem: string | undefined;
-}
-
 const SCHEDULE: Actor = { principal: 'system:schedule', door: 'internal', requestId: 'crl' };
 /** Revocations within it share a CRL. */
 const DEBOUNCE = SECOND / 2;
@@ -58,7 +49,7 @@ interface Job {
 
 const keyOf = (generation: string, scope: CrlScope): string => `${generation}/${scope}`;
 
-export class IssuerCrls {
+export class IssuerCrls implements IssuerCrlActions {
   readonly #options: IssuerCrlsOptions;
   readonly #published = new Map<string, PublishedCrl>();
   readonly #bodies = new Map<string, { readonly file: string; readonly octets: Buffer }>();
@@ -166,7 +157,7 @@ export class IssuerCrls {
   }
 
   /** Every scope of every generation that publishes. */
-  view(): readonly CrlView[] {
+  view(): readonly IssuerCrlView[] {
     return this.#jobs().map(({ generation: { id }, scope }) => ({
       generation: id,
       scope,
