@@ -48,6 +48,7 @@ export interface LocalPrograms {
   readonly acceptClock: (
     options: ProgramOptions,
   ) => Promise<{ readonly before: string; readonly now: string }>;
+  readonly acceptJournal: (options: ProgramOptions) => Promise<{ readonly reason: string }>;
   readonly recoverAdmin: (options: ProgramOptions & { readonly ttl?: string | undefined }) => Promise<{
     readonly certificate: string;
     readonly key: string;

@@ -7,7 +7,7 @@ import { trustDomainFault } from '../domain/identity/spiffe-id.ts';
 import type { NameKind } from '../x509/general-name.ts';
 import { parseIp, parseIpRange } from '../x509/ip.ts';
 import { parseSubtree } from '../x509/name-constraints.ts';
-import { parseHostPort } from './listeners.ts';
+import { isLoopback, parseHostPort } from './listeners.ts';
 
 export interface Rule {
   /** What is wrong, as the end of "trustDomain is X: …". */
@@ -228,3 +228,39 @@ export function ruleOf(parse: () => unknown): Rule | undefined {
     return { message: error.detail.message, rule: error.detail.rule ?? '', fix: error.detail.fix ?? '' };
   }
 }
+
+export const bucketName = unless(
+  (value) => /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(value),
+  'it is no name of a bucket',
+  '3 to 63 lower-case letters, digits, dots and hyphens',
+  'Write it as the store shows it.',
+);
+
+export const region = unless(
+  (value) => /^[a-z0-9-]{1,40}$/.test(value),
+  'it is no region',
+  'lower-case letters, digits and hyphens',
+  'Write e.g. eu-central-1.',
+);
+
+export const objectPrefix = unless(
+  (value) => value === '' || /^(?:[A-Za-z0-9._-]+\/)+$/.test(value),
+  'it is no prefix',
+  'letters, digits, dots, underscores, hyphens and slashes, the last one at its end',
+  'Write e.g. chancery/.',
+);
+
+export const bucketEndpoint = unless(
+  (value) => {
+    const url = URL.canParse(value) ? new URL(value) : undefined;
+    const bare = url !== undefined && url.username === '' && url.search === '' && url.hash === '';
+    return (
+      bare &&
+      (url.protocol === 'https:' ||
+        (url.protocol === 'http:' && isLoopback(url.hostname.replace(/^\[|\]$/g, ''))))
+    );
+  },
+  'it is no endpoint of a bucket',
+  'an https URL without user, query and fragment; http only for a loopback address',
+  'Write e.g. https://s3.example.test.',
+);

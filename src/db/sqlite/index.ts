@@ -9,6 +9,7 @@ import type { GrantStore, TokenStore } from '../../domain/identity/ports.ts';
 import type { AuthorityStore, Inventory, Ledger } from '../../domain/issuance/ports.ts';
 import type { Forget } from '../../domain/issuance/retention.ts';
 import type { CrlStore, PublishedCrlStore, RevocationStore } from '../../domain/revocation/ports.ts';
+import type { JournalBook } from '../../domain/revocation/journal-book.ts';
 import type { ForgetRevocations } from '../../domain/revocation/retention.ts';
 import { openAcmeStore } from './acme/index.ts';
 import type { PublishableSerials } from '../../domain/revocation/publication.ts';
@@ -20,6 +21,7 @@ import { openCrls } from './crls.ts';
 import { openForgetRevocations } from './forget-revocations.ts';
 import { openGrants } from './grants.ts';
 import { openInventory } from './inventory.ts';
+import { openJournalBook } from './journal-book.ts';
 import { openLedger } from './ledger.ts';
 import { cannotOpen, openDatabase } from './open.ts';
 import { openPublishable } from './publishable.ts';
@@ -52,6 +54,7 @@ export interface Store {
   readonly authorities: AuthorityStore;
   readonly crls: CrlStore;
   readonly revocations: RevocationStore;
+  readonly journal: JournalBook;
   readonly publishedCrls: PublishedCrlStore;
   readonly publishable: PublishableSerials;
   readonly audit: AuditLog;
@@ -102,6 +105,7 @@ function furnish(database: Database, options: StoreOptions): Store {
     authorities: openAuthorities(rooms),
     crls: openCrls(rooms),
     revocations: openRevocations(rooms),
+    journal: openJournalBook(rooms),
     publishedCrls: openPublishedCrls(rooms),
     publishable: openPublishable(rooms),
     audit: openAuditLog(rooms),
