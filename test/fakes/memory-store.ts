@@ -217,8 +217,8 @@ export class MemoryStore {
     revocations: this.revocations.all,
   });
 
-  /** Not without published CRLs. */
-  readonly forgetRevocations: ForgetRevocations = () => Promise.resolve(0);
+  readonly forgetRevocations: ForgetRevocations = (what, audit) =>
+    this.revocations.forget(what, this.publishedCrls.published(), audit);
 
   readonly audit: AuditLog = {
     entries: (from, limit) => this.entries.filter(({ sequence }) => sequence >= from).slice(0, limit),
