@@ -71,6 +71,14 @@ const CA: readonly ErrorCode[] = [
 ];
 const ADVANCING: readonly ErrorCode[] = ['not_found', 'not_ready', 'would_strand', 'clock_went_back'];
 
+const SELECTING: readonly ErrorCode[] = [
+  'malformed_pem',
+  'malformed_der',
+  'malformed_certificate',
+  'not_found',
+  'certificate_expired',
+];
+
 /** What an operation adds to what its row of the route table says. */
 const OWN: Readonly<Record<Operation, readonly ErrorCode[]>> = {
   signCertificate: ENROLLING,
@@ -78,6 +86,9 @@ const OWN: Readonly<Record<Operation, readonly ErrorCode[]>> = {
   renewCertificate: [...ENROLLING, 'certificate_expired', 'certificate_revoked'],
   listCertificates: ['invalid_cursor'],
   showCertificate: ['not_found'],
+  revokeCertificates: [...SELECTING, 'not_granted', 'revocation_refused', 'precondition_failed'],
+  showImpact: SELECTING,
+  revokeLeakedKey: ['proof_of_possession_failed', 'too_many_requests', ...STORE],
   listIssuers: [],
   showIssuer: ['not_found'],
   prepareIssuer: CA,

@@ -12,18 +12,33 @@ for (const stream of [process.stdout, process.stderr])
     process.exit(1);
   });
 
+async function ask(question: string): Promise<string> {
+  const { createInterface } = await import('node:readline/promises');
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return await lines.question(question);
+  } finally {
+    lines.close();
+  }
+}
+
 const session: Session = {
   terminal: {
     stdout: process.stdout,
     stderr: process.stderr,
     environment: process.env,
     now: () => Date.now(),
+    ...(process.stdin.isTTY && process.stderr.isTTY && { ask }),
   },
   programs: () => {
     serving = true;
     return import('./server.ts');
   },
   rootPrograms: () => import('./server/offline/verbs.ts'),
+  statusProgram: () => {
+    serving = true;
+    return import('./server/status-serve.ts');
+  },
 };
 
 const args = process.argv.slice(2);

@@ -14,6 +14,7 @@ export { restore } from './server/backup/restore.ts';
 export { unsealCopy } from './server/backup/sealed-copy.ts';
 export { examine } from './server/doctor/examine.ts';
 export { acceptClock } from './server/accept-clock.ts';
+export { acceptJournal } from './server/accept-journal.ts';
 export { recoverAdmin } from './server/recover.ts';
 
 /** Makes an authority, or what is missing in one. */

@@ -129,6 +129,7 @@ export const ServerInfo = z
     trustDomain: z.string(),
     principal: z.string().describe('Who you are here'),
     startedAt: Time,
+    statusUrl: z.string().describe('Where CRLs, OCSP and issuer certificates are, for everybody'),
     certificates: z.int().describe('Certificates in the store'),
     headroomSeconds: z
       .number()

@@ -12,6 +12,7 @@ import {
   Time,
   Ttl,
 } from './common.ts';
+import { RevocationDetail } from './revocations.ts';
 
 const belonging = {
   owner: Owner.optional().describe(
@@ -98,6 +99,7 @@ export const CertificateSummary = z
     state: z.enum(['valid', 'expired', 'revoked']),
     revokedAt: Time.optional(),
     revocationReason: z.string().optional(),
+    lastPresentedAt: Time.optional().describe('When it last logged in here, to half a minute'),
     renews: Serial.optional().describe('Serial of the certificate that this one renewed'),
     keyFingerprint: z.string().describe('SHA-256 of the SubjectPublicKeyInfo, hexadecimal'),
     owner: z.string().optional().describe('Who answers for it'),
@@ -110,6 +112,7 @@ export const CertificateDetail = CertificateSummary.extend({
   certificate: Pem,
   chain: z.array(Pem),
   roots: z.array(Pem),
+  revocation: RevocationDetail.optional(),
 }).describe('A certificate with its chain');
 export type CertificateDetail = z.infer<typeof CertificateDetail>;
 

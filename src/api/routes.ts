@@ -24,7 +24,9 @@ import {
   SignRequest,
 } from './certificates.ts';
 import { Limit, ObjectName, Serial } from './common.ts';
+import { CRL_ROUTES } from './crls.ts';
 import { HIERARCHY_ROUTES } from './hierarchy-routes.ts';
+import { REVOCATION_ROUTES } from './revocation-routes.ts';
 import type { Route } from './route.ts';
 import { LoginList } from './logins.ts';
 import { CreatedToken, TokenList, TokenRequest, TokenResource } from './tokens.ts';
@@ -95,6 +97,7 @@ export const ROUTES = {
     status: 200,
     response: CertificateDetail,
   },
+  ...REVOCATION_ROUTES,
   listIssuers: {
     method: 'get',
     path: '/api/v1/issuers',
@@ -113,6 +116,7 @@ export const ROUTES = {
     response: IssuerResource,
   },
   ...HIERARCHY_ROUTES,
+  ...CRL_ROUTES,
   listRoots: {
     method: 'get',
     path: '/api/v1/roots',

@@ -52,6 +52,7 @@ export const ERRORS = {
   not_ready: { status: 409, exit: 2, title: 'It is not the time for this' },
   would_strand: { status: 409, exit: 3, title: 'Living certificates would be stranded' },
   chain_rejected: { status: 403, exit: 3, title: 'The certificate does not fit into the hierarchy' },
+  crl_refused: { status: 409, exit: 2, title: 'The CRL must not be published' },
   root_offline: { status: 409, exit: 2, title: 'The key of the root is not here' },
   idempotency_key_reused: { status: 422, exit: 2, title: 'The Idempotency-Key was used for another request' },
   too_many_requests: { status: 429, exit: 2, title: 'There were too many requests' },

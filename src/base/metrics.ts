@@ -22,5 +22,16 @@ export interface MetricSources {
   auditSequence(): number;
   /** How many OCSP requests were answered so: counted where they are answered, since each is a few microseconds. */
   ocspAnswers(): Iterable<{ readonly status: string; readonly cached: boolean; readonly count: number }>;
+  /** The newest CRL of each scope of each generation. */
+  crls(): Iterable<{
+    readonly generation: string;
+    readonly scope: string;
+    /** Seconds since its thisUpdate. */
+    readonly age: number;
+    readonly nextUpdate: Instant;
+    readonly entries: number;
+  }>;
+  /** CRLs that were built since the start, in how many seconds, and those that were refused. */
+  crlBuilds(): { readonly count: number; readonly seconds: number; readonly refused: number };
   storeHealthy(): boolean;
 }

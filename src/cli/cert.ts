@@ -114,7 +114,53 @@ export function addCert(program: Command, wiring: Wiring): void {
       .argument('<serial>', 'hexadecimal, colons allowed'),
   ).action(run(wiring, async () => (await import('./cert/show.ts')).show));
 
+  addRevoke(cert, wiring);
   addOffline(cert, wiring);
+
+  asking(
+    cert
+      .command('status')
+      .description(
+        'Ask the CRL and the OCSP responder that a certificate names, as a relying party would. Exit code 0: good, 3: revoked, 4: unknown, 5: nobody answers, 2: an answer that nobody may use.',
+      )
+      .argument(
+        '<serial|file|host:port>',
+        'PEM or DER file, an endpoint, or a serial number that the server knows',
+      )
+      .option(
+        '--issuer <file>',
+        'certificate of the issuer; left out: from the file, or from the URL in the certificate',
+      ),
+  ).action(run(wiring, async () => (await import('./cert/status.ts')).status));
+}
+
+function addRevoke(cert: Command, wiring: Wiring): void {
+  asking(
+    cert
+      .command('revoke')
+      .description('Revoke certificates, for ever. Shows what it hits, and has the name typed.')
+      .argument('[serial|file]', 'serial number, certificate (PEM or DER), or folder of `cert issue`')
+      .optionsGroup('Or all that live and meet every condition:')
+      .option('--principal <id>', 'who asked, exactly')
+      .option('--name <name>', 'any name of any kind, exactly')
+      .option('--issuer <name>', 'issuer')
+      .option('--profile <name>', 'profile')
+      .option('--key <hex>', 'SHA-256 of the public key (SubjectPublicKeyInfo)')
+      .option('--owner <text>', 'who answers for it, exactly')
+      .option('--label <key=value>', 'a label that it has', labelText)
+      .optionsGroup('Or:')
+      .option(
+        '--leaked-key <file>',
+        'private key that leaked (- for stdin): blocks it, and needs no login; it stays here, only its signature is sent',
+      )
+      .optionsGroup('How:')
+      .option(
+        '--reason <reason>',
+        'unspecified (default), keyCompromise, affiliationChanged, superseded, cessationOfOperation, privilegeWithdrawn',
+      )
+      .option('--dry-run', 'only show what would be hit')
+      .option('--yes', 'do not ask'),
+  ).action(run(wiring, async () => (await import('./cert/revoke.ts')).revoke));
 }
 
 function addOffline(cert: Command, wiring: Wiring): void {

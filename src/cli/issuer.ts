@@ -42,6 +42,30 @@ export function addIssuer(program: Command, wiring: Wiring): void {
       .requiredOption('--certificate <file>', 'its CA certificate')
       .option('--root <file>', 'the root above it; left out: one that the server has'),
   ).action(run(wiring, async () => (await import('./issuer/import.ts')).importIssuer));
+  const crl = noun(issuer, 'crl', 'What an issuer has revoked, as it is published.');
+  asking(
+    crl
+      .command('show')
+      .description('Show the CRLs of an issuer: number, age, entries and URL of each scope.')
+      .argument('<name>', 'issuer, e.g. servers'),
+  ).action(run(wiring, async () => (await import('./issuer/crl.ts')).showCrls));
+  asking(
+    crl
+      .command('publish')
+      .description('Publish all CRLs of an issuer now.')
+      .argument('<name>', 'issuer, e.g. servers')
+      .option('--accept-clock', 'date them by the clock as it is, although earlier ones lie in the future'),
+  ).action(run(wiring, async () => (await import('./issuer/crl.ts')).publishCrls));
+  asking(
+    crl
+      .command('export')
+      .description(
+        'Write the CRLs that a service needs to check clients of an issuer (nginx, HAProxy, PostgreSQL) to one file: of every generation, and of the roots. Needs no login where the status listener is named.',
+      )
+      .argument('<name>', 'issuer, e.g. clients')
+      .requiredOption('--out <file>', 'PEM; replaced at once, and left alone where nothing has changed')
+      .option('--url <url>', 'status listener, http://host:port (environment: CHANCERY_STATUS_URL)'),
+  ).action(run(wiring, async () => (await import('./issuer/crl-export.ts')).exportCrls));
 }
 
 const current = ({ generations }: IssuerResource): GenerationResource | undefined =>

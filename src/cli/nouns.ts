@@ -59,6 +59,12 @@ export const NOUNS: readonly Noun[] = [
     load: async () => (await import('./issuer.ts')).addIssuer,
   },
   {
+    name: 'status',
+    topic: AUTHORITY,
+    summary: 'serve CRLs and OCSP answers from a folder, without the server',
+    load: async () => (await import('./status.ts')).addStatus,
+  },
+  {
     name: 'profile',
     topic: AUTHORITY,
     summary: 'what kinds of certificates there are: list, show',

@@ -71,6 +71,15 @@ export function addServer(program: Command, wiring: Wiring): void {
         ),
     ),
   ).action(run(wiring, async () => (await import('./server/accept-clock.ts')).acceptClock));
+  printing(
+    owning(
+      admin
+        .command('accept-journal')
+        .description(
+          'Take the journal as it is, where the server refuses it because records may be missing. The server must be stopped; it is audited.',
+        ),
+    ),
+  ).action(run(wiring, async () => (await import('./server/accept-journal.ts')).acceptJournal));
 }
 
 const data = (command: Command): Command =>

@@ -48,6 +48,7 @@ export interface LocalPrograms {
   readonly acceptClock: (
     options: ProgramOptions,
   ) => Promise<{ readonly before: string; readonly now: string }>;
+  readonly acceptJournal: (options: ProgramOptions) => Promise<{ readonly reason: string }>;
   readonly recoverAdmin: (options: ProgramOptions & { readonly ttl?: string | undefined }) => Promise<{
     readonly certificate: string;
     readonly key: string;
@@ -108,10 +109,22 @@ export interface RootPrograms {
   }>;
 }
 
+/** What src/server/status-serve.ts offers: a published folder over HTTP, without a server. */
+export interface StatusProgram {
+  /** Resolves when it was told to stop. */
+  readonly serveStatus: (options: {
+    readonly folder: string;
+    readonly listen: string;
+    readonly cwd: string;
+    readonly say: (line: string) => void;
+  }) => Promise<ExitCode>;
+}
+
 export interface Session {
   readonly terminal: Terminal;
   /** Loads the server: only for the verbs that are the server. */
   readonly programs: () => Promise<LocalPrograms>;
   /** Loads what works with the key of an offline root. */
   readonly rootPrograms: () => Promise<RootPrograms>;
+  readonly statusProgram: () => Promise<StatusProgram>;
 }

@@ -6,6 +6,8 @@ export interface Terminal extends Clock {
   readonly stdout: Writable & { readonly isTTY?: boolean };
   readonly stderr: Writable & { readonly isTTY?: boolean };
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Asks on stderr and reads a line from stdin; absent where nobody sits there. */
+  readonly ask?: (question: string) => Promise<string>;
 }
 
 /** Data: what a next program reads. */

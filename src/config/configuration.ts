@@ -33,6 +33,23 @@ export type SecretReference =
   /** `file` is absent where the environment has no CREDENTIALS_DIRECTORY. */
   | { readonly kind: 'credential'; readonly name: string; readonly file: string | undefined };
 
+/** A bucket of S3, or of what speaks its protocol. */
+export interface Bucket {
+  readonly bucket: string;
+  readonly region: string;
+  /** Empty, or ended by a slash. */
+  readonly prefix: string;
+  readonly endpoint: string | undefined;
+  /** PEM file with the roots to trust for the endpoint, absolute; `undefined`: the public ones. */
+  readonly ca: string | undefined;
+  /** A file in the format of AWS's credentials. */
+  readonly credentials: SecretReference;
+}
+
+export type JournalConfiguration =
+  | { readonly kind: 'folder'; /** Absolute. */ readonly folder: string }
+  | { readonly kind: 's3'; readonly bucket: Bucket };
+
 export interface IssuerConfiguration extends IssuerPolicy {
   readonly acme: { readonly enabled: boolean; readonly eab: 'off' | 'optional' | 'required' };
 }
@@ -98,6 +115,9 @@ export interface Configuration {
     readonly headInterval: Duration;
     readonly sinks: readonly { readonly file: string; readonly required: boolean }[];
   };
+  /** A second place that is told of everything before it is answered; `undefined`: there is none. */
+  readonly journal: JournalConfiguration | undefined;
+  readonly revocation: { readonly crlLife: Duration };
   /** How long what is over is kept. */
   readonly retention: {
     readonly certificates: Duration;

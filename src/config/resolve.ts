@@ -5,6 +5,7 @@ import type { TrustDomain } from '../domain/identity/spiffe-id.ts';
 import { NAME_KINDS, type NameKind } from '../x509/general-name.ts';
 import { parseIpRange } from '../x509/ip.ts';
 import { type NameConstraints, parseSubtree } from '../x509/name-constraints.ts';
+import { secretFile } from './bucket.ts';
 import { checkExternalUrls, checkIssuers, checkOwnNeeds, resolveGrants } from './checks.ts';
 import type {
   Configuration,
@@ -16,6 +17,7 @@ import type {
 } from './configuration.ts';
 import { type Fault, formatPath, formatValue, type SettingPath } from './faults.ts';
 import { defaultExternalUrl, isLoopback, parseHostPort } from './listeners.ts';
+import { plainJournal, resolveJournal } from './journal.ts';
 import { plainLogins, resolveLogins } from './logins.ts';
 import { resolveProfiles } from './profiles.ts';
 import type { ConfigurationFile } from './schema.ts';
@@ -51,6 +53,7 @@ export function resolve(file: ConfigurationFile, context: Context): Resolved {
   const listen = listeners(file, context);
   const externalUrl = externalUrls(file, listen);
   const { paths, faults: commandFaults } = delivery(file, context);
+  const { journal, faults: journalFaults } = resolveJournal(file.journal, context);
   const issuerFaults = checkIssuers(file, profiles);
   const sinks = file.audit.sinks.map(({ file: path, required }, i) => ({
     file: resolvePath(context.folderOf(['audit', 'sinks', i, 'file']), path),
@@ -70,6 +73,8 @@ export function resolve(file: ConfigurationFile, context: Context): Resolved {
     agent: file.agent,
     keys: { passphrase: secret(file.keys.passphrase, ['keys', 'passphrase'], context) },
     audit: { headInterval: parseDuration(file.audit.headInterval) ?? 0, sinks },
+    journal,
+    revocation: { crlLife: parseDuration(file.revocation.crlLife) ?? 0 },
     retention: {
       certificates: parseDuration(file.retention.certificates) ?? 0,
       idempotency: parseDuration(file.retention.idempotency) ?? 0,
@@ -85,6 +90,7 @@ export function resolve(file: ConfigurationFile, context: Context): Resolved {
     ...grantFaults,
     ...loginFaults,
     ...commandFaults,
+    ...journalFaults,
     ...checkExternalUrls(values),
   ];
   return { values: { ...values, plain: toPlain(file, values) }, faults };
@@ -177,12 +183,7 @@ function secret(
   { credentials, folderOf }: Context,
 ): SecretReference | undefined {
   if (said === undefined) return undefined;
-  if ('file' in said) return { kind: 'file', file: resolvePath(folderOf([...path, 'file']), said.file) };
-  return {
-    kind: 'credential',
-    name: said.credential,
-    file: credentials === undefined ? undefined : join(credentials, said.credential),
-  };
+  return secretFile(said, folderOf([...path, 'file']), credentials);
 }
 
 /** The words of the file with everything filled in; as a file of its own it would mean the same. */
@@ -204,6 +205,7 @@ function toPlain(file: ConfigurationFile, values: Omit<Resolved['values'], 'plai
               passphrase.kind === 'file' ? { file: passphrase.file } : { credential: passphrase.name },
           },
     audit: { ...file.audit, sinks: values.audit.sinks },
+    ...(values.journal !== undefined && { journal: plainJournal(values.journal) }),
   };
 }
 

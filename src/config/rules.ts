@@ -1,13 +1,13 @@
 /** Rules of single values, shared by the schema's fields. A value that breaks one is told with rule and fix. */
 import { z } from 'zod';
-import { MINUTE, parseDuration } from '../base/clock.ts';
+import { DAY, HOUR, MINUTE, parseDuration } from '../base/clock.ts';
 import { isChanceryError } from '../base/errors.ts';
 import { dnsNameFault } from '../domain/identity/names.ts';
 import { trustDomainFault } from '../domain/identity/spiffe-id.ts';
 import type { NameKind } from '../x509/general-name.ts';
 import { parseIp, parseIpRange } from '../x509/ip.ts';
 import { parseSubtree } from '../x509/name-constraints.ts';
-import { parseHostPort } from './listeners.ts';
+import { isLoopback, parseHostPort } from './listeners.ts';
 
 export interface Rule {
   /** What is wrong, as the end of "trustDomain is X: …". */
@@ -77,6 +77,18 @@ export const atLeast = (shortest: number, why: string) =>
       ? undefined
       : { message: 'it is too short', rule: `at least ${why}`, fix: 'Write a longer one.' };
   });
+
+/** Of a CRL: no shorter than relying parties fetch it, no longer than BR 7.2 allows. */
+export const crlLife = text((value) => {
+  const life = parseDuration(value);
+  if (life === undefined) return { message: 'it is no duration', ...DURATION };
+  if (life >= HOUR && life <= 10 * DAY) return undefined;
+  return {
+    message: 'relying parties could not live with it',
+    rule: 'a CRL lives for 1h to 10d',
+    fix: 'Write e.g. 24h.',
+  };
+});
 
 /** Clocks that need no backdating are allowed to say so. */
 export const durationOrZero = unless(
@@ -216,3 +228,39 @@ export function ruleOf(parse: () => unknown): Rule | undefined {
     return { message: error.detail.message, rule: error.detail.rule ?? '', fix: error.detail.fix ?? '' };
   }
 }
+
+export const bucketName = unless(
+  (value) => /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(value),
+  'it is no name of a bucket',
+  '3 to 63 lower-case letters, digits, dots and hyphens',
+  'Write it as the store shows it.',
+);
+
+export const region = unless(
+  (value) => /^[a-z0-9-]{1,40}$/.test(value),
+  'it is no region',
+  'lower-case letters, digits and hyphens',
+  'Write e.g. eu-central-1.',
+);
+
+export const objectPrefix = unless(
+  (value) => value === '' || /^(?:[A-Za-z0-9._-]+\/)+$/.test(value),
+  'it is no prefix',
+  'letters, digits, dots, underscores, hyphens and slashes, the last one at its end',
+  'Write e.g. chancery/.',
+);
+
+export const bucketEndpoint = unless(
+  (value) => {
+    const url = URL.canParse(value) ? new URL(value) : undefined;
+    const bare = url !== undefined && url.username === '' && url.search === '' && url.hash === '';
+    return (
+      bare &&
+      (url.protocol === 'https:' ||
+        (url.protocol === 'http:' && isLoopback(url.hostname.replace(/^\[|\]$/g, ''))))
+    );
+  },
+  'it is no endpoint of a bucket',
+  'an https URL without user, query and fragment; http only for a loopback address',
+  'Write e.g. https://s3.example.test.',
+);

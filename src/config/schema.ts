@@ -4,11 +4,12 @@
  */
 import { z } from 'zod';
 import { DAY, HOUR } from '../base/clock.ts';
+import { bucket } from './bucket.ts';
 import { login } from './login-schema.ts';
 import { grant, issuer, profile } from './objects.ts';
 import {
   atLeast,
-  credentialName,
+  crlLife,
   databaseFile,
   headInterval,
   hostPort,
@@ -20,16 +21,7 @@ import {
   statusUrl,
   trustDomain,
 } from './rules.ts';
-
-/** Where a secret is. A secret itself never stands in the configuration. */
-const secret = z
-  .union([
-    z.strictObject({
-      file: path.describe('A file with the secret; a trailing line break is not part of it.'),
-    }),
-    z.strictObject({ credential: credentialName.describe('A systemd credential (LoadCredential=).') }),
-  ])
-  .meta({ secret: true });
+import { secret } from './secret.ts';
 
 const port = z.int().min(1).max(65535);
 
@@ -233,6 +225,44 @@ export const schema = z.strictObject({
     })
     .prefault({})
     .describe('The audit log.'),
+  journal: z
+    .union([
+      z.strictObject({
+        folder: path
+          .describe('A folder on another disk or host than the data folder.')
+          .meta({ examples: ['/mnt/journal/chancery'] }),
+      }),
+      z.strictObject({ s3: bucket.describe('A bucket.') }),
+    ])
+    .optional()
+    .describe(
+      'A second place, a folder or a bucket, that is told of every certificate, revocation and CRL number before it is answered, so that nothing is forgotten when an older backup is restored. Left out: there is none.',
+    )
+    .meta({
+      examples: [
+        { folder: '/mnt/journal/chancery' },
+        {
+          s3: {
+            bucket: 'chancery-journal',
+            region: 'eu-central-1',
+            prefix: 'production/',
+            credentials: { file: '/etc/chancery/journal-credentials' },
+            endpoint: 'https://s3.example.test',
+            ca: { file: '/etc/chancery/s3-ca.pem' },
+          },
+        },
+      ],
+    }),
+  revocation: z
+    .strictObject({
+      crlLife: crlLife
+        .default('24h')
+        .describe(
+          'How long relying parties may hold on to a CRL of an issuer, 1h to 10d. The next one comes when half of it is over, or after a revocation.',
+        ),
+    })
+    .prefault({})
+    .describe('What is published about revoked certificates.'),
   retention: z
     .strictObject({
       certificates: atLeast(DAY, 'a day: revoked ones stay a week beyond their end in any case')

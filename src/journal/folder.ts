@@ -28,6 +28,7 @@ import {
   JournalFailure,
   type JournalLine,
   type JournalPosition,
+  newJournalId,
   readLine,
   renderLines,
 } from '../domain/revocation/journal.ts';
@@ -35,7 +36,7 @@ import { toHex } from '../x509/bytes.ts';
 import { damaged } from './damaged.ts';
 
 export interface FolderOptions {
-  /** Made with mode 0700 where its parent is there. */
+  /** Made before, see `makeJournalFolder`, and locked by whoever opens it. */
   readonly folder: string;
   readonly clock: Clock;
   readonly random: Random;
@@ -64,6 +65,8 @@ export class FolderJournal implements Journal {
   #size = 0;
   /** A write failed: what lies behind `#size` goes before anything else is written. */
   #torn = false;
+  /** Nothing is written any more, and nothing taken away. */
+  #over: JournalFailure | undefined;
 
   private constructor(options: FolderOptions) {
     this.#options = options;
@@ -75,7 +78,6 @@ export class FolderJournal implements Journal {
   static open(options: FolderOptions): FolderJournal {
     const journal = new FolderJournal(options);
     try {
-      journal.#openFolder();
       journal.#openLast();
     } catch (error) {
       journal.close();
@@ -110,14 +112,16 @@ export class FolderJournal implements Journal {
   }
 
   append(content: JournalContent): JournalPosition {
+    if (this.#over !== undefined) throw this.#over;
     const { clock, random } = this.#options;
-    const before = this.#position ?? beforeFirst(toHex(random.bytes(8)));
+    const before = this.#position ?? beforeFirst(newJournalId(content, toHex(random.bytes(4))));
     const lines = renderLines(before, content, clock.now());
     try {
       this.#write(before.sequence + 1, Buffer.from(lines.map(({ text }) => text).join('')));
     } catch (error) {
+      if (error instanceof JournalFailure) throw (this.#over = error);
       this.#torn = true;
-      throw error instanceof JournalFailure ? error : this.#failure(error);
+      throw this.#failure(error);
     }
     this.#position = lines.at(-1)?.position ?? before;
     return this.#position;
@@ -185,25 +189,6 @@ export class FolderJournal implements Journal {
     this.#size = 0;
   }
 
-  #openFolder(): void {
-    const { folder } = this.#options;
-    try {
-      mkdirSync(folder, { mode: 0o700 });
-      syncFolder(dirname(folder));
-    } catch (error) {
-      if (codeOf(error) !== 'EEXIST') throw error;
-    }
-    const descriptor = openSync(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    const { mode, uid } = fstatSync(descriptor);
-    closeSync(descriptor);
-    if ((mode & 0o022) !== 0 || ![0, process.geteuid?.()].includes(uid))
-      throw new ChanceryError('unsafe_files', {
-        message: `others may write to the journal ${folder}`,
-        rule: 'who writes to the journal says what is revoked after a restore',
-        fix: `Run \`chmod 0700 ${folder}\`, as its owner.`,
-      });
-  }
-
   /** Finds the last line, and takes away what a crash left behind it. */
   #openLast(): void {
     const segments = this.#segments();
@@ -238,6 +223,34 @@ export class FolderJournal implements Journal {
         return first === undefined ? [] : [{ first: Number(first), path: join(this.name, name) }];
       })
       .sort((a, b) => a.first - b.first);
+  }
+}
+
+/** Mode 0700, where its parent is there. Throws `unsafe_files` for one that others may write to. */
+export function makeJournalFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+    syncFolder(dirname(folder));
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw unusable(folder, error);
+  }
+  const { mode, uid } = statFolder(folder);
+  if ((mode & 0o022) === 0 && [0, process.geteuid?.()].includes(uid)) return;
+  throw new ChanceryError('unsafe_files', {
+    message: `others may write to the journal ${folder}`,
+    rule: 'who writes to the journal says what is revoked after a restore',
+    fix: `Run \`chmod 0700 ${folder}\`, as its owner.`,
+  });
+}
+
+function statFolder(folder: string): { readonly mode: number; readonly uid: number } {
+  try {
+    const descriptor = openSync(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    const stats = fstatSync(descriptor);
+    closeSync(descriptor);
+    return stats;
+  } catch (error) {
+    throw unusable(folder, error);
   }
 }
 

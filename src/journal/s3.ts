@@ -13,6 +13,7 @@ import {
   type JournalLine,
   type JournalPosition,
   LONGEST_LINE,
+  newJournalId,
   readLine,
   type RenderedLine,
   renderLines,
@@ -80,7 +81,7 @@ export class BucketJournal implements Journal {
   async append(content: JournalContent): Promise<JournalPosition> {
     const { clock, random } = this.#options;
     if (this.#uncertain !== undefined) await this.#put(this.#uncertain);
-    const before = this.#position ?? beforeFirst(toHex(random.bytes(8)));
+    const before = this.#position ?? beforeFirst(newJournalId(content, toHex(random.bytes(4))));
     for (const line of renderLines(before, content, clock.now())) await this.#put(line);
     return this.#position ?? before;
   }

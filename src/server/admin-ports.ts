@@ -6,17 +6,22 @@ import type { GrantBook } from '../domain/identity/grant-book.ts';
 import { loginFault } from '../domain/issuance/generations.ts';
 import type { IssuancePorts } from '../domain/issuance/request.ts';
 import type { AdminPorts } from '../http/admin/ports.ts';
+import type { IssuerCrls } from './crls.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { loginPorts } from './logins.ts';
 import { observe } from './observe.ts';
 import type { OpenedData } from './open.ts';
 
-export interface AdminPortsOptions extends Pick<AdminPorts, 'version' | 'startedAt' | 'enrolment'> {
+export interface AdminPortsOptions extends Pick<
+  AdminPorts,
+  'version' | 'startedAt' | 'enrolment' | 'presented' | 'revocation'
+> {
   readonly opened: OpenedData;
   readonly config: Configuration;
   readonly log: Log;
   readonly issuance: IssuancePorts;
   readonly lifecycle: Lifecycle;
+  readonly crls: IssuerCrls;
   readonly grants: GrantBook;
   readonly metrics: Metrics;
 }
@@ -31,11 +36,14 @@ export function adminPorts(options: AdminPortsOptions): AdminPorts {
     startedAt: options.startedAt,
     issuance: options.issuance,
     inventory: store.inventory,
+    revocation: options.revocation,
     authority,
     generations: lifecycle.hierarchy,
     roots: lifecycle.roots,
+    crls: options.crls,
     grants: options.grants,
     loginRules: loginRules(config, authority),
+    presented: options.presented,
     ...loginPorts(config.logins, { clock, log }),
     tokens: store.tokens,
     enrolment: options.enrolment,

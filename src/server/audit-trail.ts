@@ -8,6 +8,7 @@ import type { AuditHead } from '../domain/audit/head.ts';
 import { nextHead, PreparedHead } from '../domain/audit/heads.ts';
 import type { AuditSink, HeadSigner } from '../domain/audit/ports.ts';
 import type { Ledger, Recording, RecordingResult } from '../domain/issuance/ports.ts';
+import type { RevocationStore } from '../domain/revocation/ports.ts';
 import type { Store } from '../db/sqlite/index.ts';
 import type { ChanceryError } from '../base/errors.ts';
 
@@ -25,17 +26,23 @@ export class AuditTrail {
   readonly #options: AuditTrailOptions;
   readonly #refusals = new AnonymousRefusals();
   readonly ledger: Ledger;
+  readonly revocations: RevocationStore;
   #signing: Promise<AuditHead | undefined> = Promise.resolve(undefined);
 
   constructor(options: AuditTrailOptions) {
     this.#options = options;
-    const { ledger } = options.store;
+    const { ledger, revocations } = options.store;
     this.ledger = {
       record: (recording) => this.#record(recording),
       findClaim: (principal, key) => ledger.findClaim(principal, key),
       findCertificate: (serial) => ledger.findCertificate(serial),
       findRevocation: (serial) => ledger.findRevocation(serial),
       isKeyBlocked: (fingerprint) => ledger.isKeyBlocked(fingerprint),
+    };
+    this.revocations = {
+      ...revocations,
+      revoke: (orders, recordedAt) => this.#shipped(() => revocations.revoke(orders, recordedAt)),
+      block: (key, audit) => this.#shipped(() => revocations.block(key, audit)),
     };
   }
 
@@ -44,9 +51,13 @@ export class AuditTrail {
     for (const sink of this.#options.sinks) sink.check();
   }
 
-  async #record(recording: Recording): Promise<RecordingResult> {
+  #record(recording: Recording): Promise<RecordingResult> {
+    return this.#shipped(() => this.#options.store.ledger.record(recording));
+  }
+
+  async #shipped<T>(write: () => Promise<T>): Promise<T> {
     this.check();
-    const result = await this.#options.store.ledger.record(recording);
+    const result = await write();
     this.#ship();
     return result;
   }

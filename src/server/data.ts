@@ -10,6 +10,8 @@ export interface DataPaths {
   readonly keys: string;
   readonly admin: string;
   readonly run: string;
+  /** CRLs of generations, for everybody. */
+  readonly crls: string;
   readonly clientFile: string;
   readonly rootsFile: string;
   readonly auditKeyFile: string;
@@ -23,6 +25,7 @@ export const dataPaths = (data: string): DataPaths => ({
   keys: join(data, 'keys'),
   admin: join(data, 'admin'),
   run: join(data, 'run'),
+  crls: join(data, 'crl'),
   clientFile: join(data, 'client.yaml'),
   rootsFile: join(data, 'roots.pem'),
   auditKeyFile: join(data, 'audit.pub'),

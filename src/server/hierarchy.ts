@@ -49,6 +49,8 @@ export interface HierarchyOptions {
   readonly guard: () => void;
   /** Throws where the clock cannot be believed: no CA is certified by it. */
   readonly guardClock: () => void;
+  /** Everything that its certificates will name is published. Rejects with why not: then a generation is not activated. */
+  readonly published: (generation: string) => Promise<void>;
   /** Called after every change. */
   readonly changed: () => Promise<void>;
 }
@@ -152,6 +154,7 @@ export class Hierarchy {
           rule: 'an issuer stands below a root that clients trust',
           fix: `Retire ${id} and prepare another.`,
         });
+      await this.#options.published(id);
       const before = authority.slots(generation.issuer).current;
       await this.#advance(
         { of: 'generation', id, to: 'current', at: now },

@@ -3,11 +3,15 @@ import { type Clock, DAY, formatInstant, HOUR, type Instant, MINUTE } from '../b
 import type { Log } from '../base/log.ts';
 import type { Configuration } from '../config/index.ts';
 import type { AuditDraft } from '../domain/audit/entry.ts';
-import { forgettable } from '../domain/issuance/retention.ts';
+import { prunable } from '../domain/acme/order.ts';
+import { forgettable, REVOKED_STAYS } from '../domain/issuance/retention.ts';
 import type { Store } from '../db/sqlite/index.ts';
 
 export interface HousekeepingOptions {
-  readonly store: Pick<Store, 'forgetCertificates' | 'pruneClaims' | 'tokens' | 'latestAuditTime'>;
+  readonly store: Pick<
+    Store,
+    'forgetCertificates' | 'forgetRevocations' | 'pruneClaims' | 'tokens' | 'latestAuditTime' | 'acme'
+  >;
   readonly clock: Clock;
   readonly retention: Configuration['retention'];
   readonly log: Log;
@@ -72,12 +76,27 @@ export class Housekeeping {
     const now = clock.now();
     while (!this.#stopped && (await store.pruneClaims(now - retention.idempotency)) > 0) await pause();
     await store.tokens.prune(now - retention.tokens);
+    await store.acme.rates.prune(now);
+    const orders = prunable(now, retention.certificates, BATCH);
+    while (!this.#stopped && (await store.acme.orders.prune(orders)) >= BATCH) await pause();
     const what = forgettable(now, retention.certificates);
-    let count = BATCH;
-    while (count === BATCH && !this.#stopped) {
-      count = await store.forgetCertificates({ ...what, limit: BATCH }, (forgotten) => [
-        forgottenDraft(forgotten, what.expiredBefore, clock.now()),
-      ]);
+    await this.#all((limit) =>
+      store.forgetCertificates({ ...what, limit }, (count) => [
+        forgottenDraft('certificates.forgotten', count, what.expiredBefore, clock.now()),
+      ]),
+    );
+    const expiredBefore = now - REVOKED_STAYS;
+    await this.#all((limit) =>
+      store.forgetRevocations({ expiredBefore, limit }, (count) => [
+        forgottenDraft('revocations.forgotten', count, expiredBefore, clock.now()),
+      ]),
+    );
+  }
+
+  /** Batch by batch, until one was not full. */
+  async #all(forget: (limit: number) => Promise<number>): Promise<void> {
+    for (let count = BATCH; count === BATCH && !this.#stopped;) {
+      count = await forget(BATCH);
       if (count === BATCH) await pause();
     }
   }
@@ -89,9 +108,14 @@ export class Housekeeping {
   }
 }
 
-const forgottenDraft = (count: number, expiredBefore: Instant, now: Instant): AuditDraft => ({
+const forgottenDraft = (
+  event: 'certificates.forgotten' | 'revocations.forgotten',
+  count: number,
+  expiredBefore: Instant,
+  now: Instant,
+): AuditDraft => ({
   time: now,
-  event: 'certificates.forgotten',
+  event,
   outcome: 'allowed',
   principal: 'system:server',
   door: 'internal',

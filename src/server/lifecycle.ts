@@ -3,6 +3,7 @@ import type { Log } from '../base/log.ts';
 import type { Configuration } from '../config/index.ts';
 import { clockGuard } from '../domain/issuance/clock-guard.ts';
 import { statusUrls } from '../domain/issuance/issuer.ts';
+import type { IssuerCrls } from './crls.ts';
 import { Hierarchy, type HierarchyOptions } from './hierarchy.ts';
 import { HierarchyKeeper } from './hierarchy-keeper.ts';
 import { writeRootsFile } from './initialize.ts';
@@ -21,6 +22,7 @@ export function openLifecycle(
   config: Configuration,
   statusUrl: string,
   log: Log,
+  crls: IssuerCrls,
   changed: () => void,
 ): Lifecycle {
   const { clock, random, keys, authority, store, trail } = opened;
@@ -43,8 +45,11 @@ export function openLifecycle(
     inventory: store.inventory,
     guard: () => trail.check(),
     guardClock: clockGuard(clock, () => store.latestAuditTime()),
+    published: (generation) => crls.ensure(generation),
     async changed() {
       await publish();
+      // a generation that was just made: what fails is said there and tried again
+      await crls.publishDue().catch(() => undefined);
       changed();
     },
   };

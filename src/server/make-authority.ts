@@ -201,6 +201,7 @@ function requester(opened: OpenedData, config: Configuration): Hierarchy {
     inventory: store.inventory,
     guard: () => undefined,
     guardClock: () => undefined,
+    published: () => Promise.resolve(),
     changed: () => Promise.resolve(),
   });
 }

@@ -5,11 +5,13 @@ import type { Metrics, MetricSources } from '../base/metrics.ts';
 import { ROUTES } from '../api/routes.ts';
 import type { Answered } from '../http/admin/exchange.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
+import type { IssuerCrls } from './crls.ts';
 import type { OpenedData } from './open.ts';
 
 export const serverMetrics = (
   { authority, store, clock }: OpenedData,
   ocspAnswers: MetricSources['ocspAnswers'],
+  crls: Pick<IssuerCrls, 'view' | 'builds'>,
 ): Metrics =>
   createMetrics({
     issuerNotAfter: () =>
@@ -20,6 +22,15 @@ export const serverMetrics = (
     headroomSeconds: () => headroom(store.inventory.firstExpiry(clock.now()), clock.now()),
     auditSequence: () => store.audit.last()?.sequence ?? 0,
     ocspAnswers,
+    crls: () =>
+      crls.view().flatMap(({ generation, scope, crl }) => {
+        if (crl === undefined) return [];
+        const { thisUpdate, nextUpdate, entries } = crl;
+        return [
+          { generation, scope: String(scope), age: (clock.now() - thisUpdate) / SECOND, nextUpdate, entries },
+        ];
+      }),
+    crlBuilds: () => crls.builds(),
     storeHealthy: () => store.health().ok,
   });
 

@@ -23,6 +23,7 @@ import { AuditTrail } from './audit-trail.ts';
 import { Authority } from './authority.ts';
 import { sealCopy } from './backup/sealed-copy.ts';
 import { type DataPaths, dataPaths, writePublicFile } from './data.ts';
+import { type JournalOptions, takeUpJournal } from './journal.ts';
 import { headSigner } from './signers.ts';
 import { systemClock, systemRandom } from './world.ts';
 
@@ -32,6 +33,8 @@ export interface OpenOptions {
   readonly onFatal: (error: ChanceryError) => void;
   /** `init` makes the keyring where there is none. */
   readonly createKeys: boolean;
+  /** See `takeUpJournal`. */
+  readonly acceptJournal?: JournalOptions['accept'];
 }
 
 export interface OpenedData {
@@ -47,7 +50,13 @@ export interface OpenedData {
   close(): Promise<void>;
 }
 
-export async function openData({ config, log, onFatal, createKeys }: OpenOptions): Promise<OpenedData> {
+export async function openData({
+  config,
+  log,
+  onFatal,
+  createKeys,
+  acceptJournal,
+}: OpenOptions): Promise<OpenedData> {
   const paths = dataPaths(config.data);
   checkPrivateFiles(config.data);
   const lock = lockData(join(paths.run, 'lock'));
@@ -95,6 +104,16 @@ export async function openData({ config, log, onFatal, createKeys }: OpenOptions
       headInterval: config.audit.headInterval,
       log,
     });
+    const journal = await takeUpJournal({
+      configuration: config.journal,
+      store,
+      trustDomain: config.trustDomain,
+      auditKey: toHex(auditKey.publicKey.fingerprint),
+      ...{ clock, random, log, accept: acceptJournal },
+    }).catch(async (error: unknown) => {
+      await store.close();
+      throw error;
+    });
     const authority = new Authority(store.authorities, store.crls, config.issuers, clock);
     return {
       paths,
@@ -109,6 +128,7 @@ export async function openData({ config, log, onFatal, createKeys }: OpenOptions
       async close() {
         trail.close();
         await store.close();
+        journal.release();
         lock.release();
       },
     };

@@ -17,7 +17,8 @@ import {
 } from '../domain/revocation/crl.ts';
 import type { CrlStore } from '../domain/revocation/ports.ts';
 import type { Actor } from '../http/admin/ports.ts';
-import type { Bytes } from '../x509/bytes.ts';
+import type { ServedCrl } from '../http/status/crl.ts';
+import { type Bytes, sha256, toHex } from '../x509/bytes.ts';
 import { readCertificateList } from '../x509/crl.ts';
 import type { Hierarchy, HierarchyOptions } from './hierarchy.ts';
 import { caDetails, missing } from './hierarchy-words.ts';
@@ -38,8 +39,13 @@ export class Roots {
     this.#crls = this.#readCrls();
   }
 
-  /** DER of a root's newest CRL, for the status listener. */
+  /** DER of a root's newest CRL. */
   crl = (root: string): Bytes | undefined => this.#crls.get(root)?.der;
+  /** The same, for the status listener. */
+  served(root: string): ServedCrl | undefined {
+    const crl = this.#crls.get(root);
+    return crl && { ...crl, sha256: toHex(sha256(crl.der)), size: crl.der.length, body: crl.der };
+  }
   crls = (): readonly StoredCrl[] => [...this.#crls.values()];
 
   /** The next root of a line: in every bundle from now on, signing nothing yet. */

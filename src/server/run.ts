@@ -20,6 +20,7 @@ import {
 import type { AuditDraft } from '../domain/audit/entry.ts';
 import { GrantBook } from '../domain/identity/grant-book.ts';
 import { TRY_LATER } from '../domain/revocation/ocsp-answers.ts';
+import { ACME_PREFIX } from '../http/acme/listener.ts';
 import { createAdminListener } from '../http/admin/listener.ts';
 import { limitConnections } from '../http/connection-limit.ts';
 import { createStatusListener } from '../http/status/listener.ts';
@@ -31,11 +32,15 @@ import {
   type TlsListener,
 } from '../http/tls-listener.ts';
 import { certificateFingerprint } from '../x509/certificate.ts';
+import { type AcmeService, openAcme } from './acme.ts';
 import type { Authority } from './authority.ts';
 import { adminPorts } from './admin-ports.ts';
 import { bind, drain, hostPort, movedUrl } from './bind.ts';
 import { adminGrant, listenerGrant } from './builtin-grants.ts';
 import { clockWatch } from './clock-watch.ts';
+import { crlBundles } from './crl-bundle.ts';
+import { openCrls } from './crl/open.ts';
+import type { IssuerCrls } from './crls.ts';
 import { dataPaths, renderClientFile, requireAuthority, writePublicFile } from './data.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { requireChoice } from './admin-login.ts';
@@ -47,7 +52,9 @@ import { openData } from './open.ts';
 import { OwnCertificate, ownNames } from './own-certificate.ts';
 import { packageVersion } from './package.ts';
 import { publicPages } from './pages.ts';
+import { Presentations } from './presentations.ts';
 import { type Phase, readiness } from './readiness.ts';
+import { RevocationEvents, revocationPorts } from './revocation.ts';
 
 /** 0: told to stop; 1: the store could no longer be believed. */
 export type StopCode = 0 | 1;
@@ -86,11 +93,15 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
   });
   const { store, authority, trail, clock } = opened;
   const watchClock = clockWatch(opened, log);
+  const presentations = new Presentations({ inventory: store.inventory, clock });
   const housekeeping = new Housekeeping({ store, clock, retention: config.retention, log });
+  const revocations = new RevocationEvents(log);
   const listening: ReturnType<typeof createServer>[] = [];
   let timer: NodeJS.Timeout | undefined;
   let lifecycle: Lifecycle | undefined;
   let tls: TlsListener | undefined;
+  let acme: AcmeService | undefined;
+  let crls: IssuerCrls | undefined;
   let ocsp: OcspService | undefined;
   try {
     if (opened.keyring.development) refuseDevelopmentKey(config);
@@ -103,8 +114,21 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
       SLOW_CLIENT_LIMITS,
       createStatusListener({
         certificate: authority.certificate,
-        rootCrl: (root) => lifecycle?.roots.crl(root),
-        readiness: () => readiness(phase, opened),
+        crls: {
+          now: () => clock.now(),
+          crl: async (generation, scope) => crls?.serve(generation, scope),
+          rootCrl: (root) => lifecycle?.roots.served(root),
+        },
+        crlBundles: {
+          now: () => clock.now(),
+          bundle: crlBundles({
+            clock,
+            authority,
+            issuerCrls: () => crls,
+            rootCrl: (root) => lifecycle?.roots.served(root),
+          }),
+        },
+        readiness: () => readiness(phase, opened, crls),
         ocsp: { clock, answer: (request) => ocsp?.answer(request) ?? TRY_LATER },
       }),
     );
@@ -113,6 +137,10 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
     const statusPort = await bind(status, 'status', config.listen.status);
     const statusUrl = movedUrl(config, 'status', statusPort);
 
+    // before the first certificate names one
+    const published = (crls = openCrls(opened, config, statusUrl, log));
+    await published.open();
+    revocations.listen(published.revoked);
     const login = requireChoice(loginIssuer(config));
     const fixed = [
       adminGrant(config.trustDomain, login),
@@ -121,13 +149,14 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
     ];
     const grants = new GrantBook(fixed, store.grants, config.trustDomain);
     const ocspCounts = new OcspCounts();
-    const metrics = serverMetrics(opened, () => ocspCounts.read());
+    const metrics = serverMetrics(opened, () => ocspCounts.read(), published);
     const issuance = issuancePorts(opened, config, statusUrl, () => grants.all(), metrics);
 
     const own = new OwnCertificate({ config, ports: issuance, authority, log });
     const credentials = await own.issue();
     let httpsUrl = config.externalUrl.https.url;
-    lifecycle = openLifecycle(opened, config, statusUrl, log, () => own.refresh(rotate));
+    lifecycle = openLifecycle(opened, config, statusUrl, log, published, () => own.refresh(rotate));
+    const revocation = revocationPorts(opened, config.trustDomain, grants, revocations);
     const ports = adminPorts({
       opened,
       config,
@@ -135,9 +164,12 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
       version,
       startedAt,
       issuance,
+      revocation,
       lifecycle,
+      crls: published,
       grants,
       metrics,
+      presented: (serial) => presentations.note(serial),
       enrolment: () => ({ url: httpsUrl, root: ownRootFingerprint(authority, own.generation) }),
     });
     const pages = publicPages({
@@ -149,12 +181,18 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
       rootsFile: paths.rootsFile,
       statusUrl,
     });
-    const https = (tls = createTlsListener(credentials, createAdminListener(ports, pages)));
+    const admin = createAdminListener(ports, pages);
+    const https = (tls = createTlsListener(credentials, (request, response) =>
+      acme !== undefined && request.url?.startsWith(ACME_PREFIX) === true
+        ? acme.listener(request, response)
+        : admin(request, response),
+    ));
     limitConnections(https.server, CONNECTIONS_PER_ADDRESS);
     https.server.on('tlsClientError', () => undefined);
     listening.push(https.server);
     const httpsPort = await bind(https.server, 'https', config.listen.https);
     httpsUrl = movedUrl(config, 'https', httpsPort);
+    acme = openAcme({ opened, config, log, issuance, revocation, metrics, httpsUrl });
 
     const metricsServer = createServer(
       SLOW_CLIENT_LIMITS,
@@ -176,6 +214,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
       { ...opened, ports: issuance, inventory: store.inventory, statuses: store.revocations, log },
       ocspCounts,
     );
+    revocations.listen(() => ocsp?.statusChanged());
     await ocsp.ready();
     await writePublicFile(paths.pidFile, `${process.pid}\n`);
     await trail.record([
@@ -212,6 +251,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
   } catch (error) {
     clearInterval(timer);
     for (const server of listening) server.close();
+    await crls?.close();
     await opened.close();
     throw error;
   }
@@ -227,7 +267,9 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
       await trail.tick();
       await lifecycle?.keeper.tick();
       await ocsp?.tick();
+      crls?.tick();
       await own.renewWhenDue(rotate);
+      presentations.tick();
       housekeeping.tick();
     } catch (error) {
       log.warn('housekeeping failed and is tried again', {
@@ -241,10 +283,13 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
     phase = 'stopping';
     clearInterval(timer);
     await housekeeping.stop();
+    await acme?.stop();
+    await crls?.close();
     await Promise.all(listening.map((server) => drain(server, fatal === undefined ? PATIENCE : SECOND)));
     try {
       if (fatal === undefined) {
         await trail.tick(true);
+        await presentations.flush();
         await trail.record([ownDraft('server.stopped', {})]);
         await trail.signNow();
       }

@@ -45,6 +45,7 @@ export function createMetrics(sources: MetricSources): Metrics {
     registers,
   });
   collectSources(sources, registers);
+  collectCrls(sources, registers);
   collectProcess(registers);
 
   return {
@@ -106,6 +107,54 @@ function collectSources(sources: MetricSources, registers: Registers): void {
   );
   gauge(registers, 'chancery_store_healthy', '1 while the store accepts records, else 0.', () =>
     Number(attempt(() => sources.storeHealthy()) ?? false),
+  );
+}
+
+function collectCrls(sources: MetricSources, registers: Registers): void {
+  type Fact = ReturnType<MetricSources['crls']> extends Iterable<infer T> ? T : never;
+  const each = (name: string, help: string, value: (fact: Fact) => number): void => {
+    new Gauge({
+      name,
+      help,
+      labelNames: ['generation', 'scope'],
+      registers,
+      collect() {
+        this.reset();
+        for (const fact of attempt(() => [...sources.crls()]) ?? [])
+          this.set({ generation: fact.generation, scope: fact.scope }, value(fact));
+      },
+    });
+  };
+  each('chancery_crl_age_seconds', 'Time since the thisUpdate of the newest CRL.', ({ age }) => age);
+  each(
+    'chancery_crl_next_update_timestamp_seconds',
+    'When the newest CRL runs out, as Unix time.',
+    ({ nextUpdate }) => nextUpdate / 1000,
+  );
+  each('chancery_crl_entries', 'Certificates that the newest CRL names.', ({ entries }) => entries);
+  const total = (
+    name: string,
+    help: string,
+    value: (builds: ReturnType<MetricSources['crlBuilds']>) => number,
+  ): void => {
+    new Counter({
+      name,
+      help,
+      registers,
+      collect() {
+        const builds = attempt(() => sources.crlBuilds());
+        this.reset();
+        if (builds === undefined) this.remove();
+        else this.inc(value(builds));
+      },
+    });
+  };
+  total('chancery_crl_builds_total', 'CRLs built and published.', ({ count }) => count);
+  total('chancery_crl_build_seconds_total', 'Time that building CRLs took.', ({ seconds }) => seconds);
+  total(
+    'chancery_crl_refused_total',
+    'CRLs that were not published because of what they would have said.',
+    ({ refused }) => refused,
   );
 }
 

@@ -3,8 +3,17 @@
  * revocation and is never encoded again as a whole.
  */
 import type { Instant } from '../base/clock.ts';
-import type { Bytes } from './bytes.ts';
-import { bitString, contextConstructed, sequence, smallInteger, TAG, tlv, unsignedInteger } from './der.ts';
+import { type Bytes, concat } from './bytes.ts';
+import {
+  bitString,
+  contextConstructed,
+  header,
+  sequence,
+  smallInteger,
+  TAG,
+  tlv,
+  unsignedInteger,
+} from './der.ts';
 import { CRL_REASONS, type CrlReason } from './crl.ts';
 import { authorityKeyIdentifier, encodeExtension, type Extension } from './extensions.ts';
 import { OID } from './oids.ts';
@@ -87,24 +96,47 @@ export const crlNumber = (number: bigint): Extension => ({
   value: unsignedInteger(Buffer.from(number.toString(16).padStart(40, '0'), 'hex')),
 });
 
-/** The octets to be signed: version 2, and no revokedCertificates where nothing is revoked (5.1.2.6). */
-export const encodeTbsCertList = (template: CrlTemplate): Bytes =>
-  sequence(
+/** What stands before and behind the entries in the octets to be signed. */
+export interface TbsFrame {
+  readonly head: Bytes;
+  readonly tail: Bytes;
+}
+
+/**
+ * Version 2, and no revokedCertificates where nothing is revoked (5.1.2.6). `length` is that of the entries: a list of
+ * a million is laid out once and never copied.
+ */
+export function frameTbsCertList(template: Omit<CrlTemplate, 'entries'>, length: number): TbsFrame {
+  const tail = tlv(
+    contextConstructed(0),
+    sequence(
+      encodeExtension(authorityKeyIdentifier(template.keyIdentifier)),
+      encodeExtension(crlNumber(template.number)),
+      ...(template.extensions ?? []).map(encodeExtension),
+    ),
+  );
+  const facts = concat([
     smallInteger(1),
     template.signatureAlgorithm,
     template.issuer,
     encodeTime(template.thisUpdate),
     encodeTime(template.nextUpdate),
-    ...(template.entries.length === 0 ? [] : [sequence(template.entries)]),
-    tlv(
-      contextConstructed(0),
-      sequence(
-        encodeExtension(authorityKeyIdentifier(template.keyIdentifier)),
-        encodeExtension(crlNumber(template.number)),
-        ...(template.extensions ?? []).map(encodeExtension),
-      ),
-    ),
-  );
+    ...(length === 0 ? [] : [header(TAG.sequence, length)]),
+  ]);
+  return { head: concat([header(TAG.sequence, facts.length + length + tail.length), facts]), tail };
+}
+
+/** The octets to be signed. */
+export function encodeTbsCertList(template: CrlTemplate): Bytes {
+  const { head, tail } = frameTbsCertList(template, template.entries.length);
+  return concat([head, template.entries, tail]);
+}
+
+/** What stands before and behind the signed octets in the CRL. */
+export function frameCertificateList(length: number, signatureAlgorithm: Bytes, signature: Bytes): TbsFrame {
+  const tail = concat([signatureAlgorithm, bitString(signature)]);
+  return { head: header(TAG.sequence, length + tail.length), tail };
+}
 
 export const assembleCertificateList = (tbs: Bytes, signatureAlgorithm: Bytes, signature: Bytes): Bytes =>
   sequence(tbs, signatureAlgorithm, bitString(signature));

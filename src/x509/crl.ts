@@ -64,6 +64,44 @@ export function readCertificateList(der: Bytes): CertificateList {
   };
 }
 
+/**
+ * Where the entries are in a CRL of which only the beginning is at hand; `start` and `end` are equal where there are
+ * none. Throws `malformed_der`.
+ */
+export function locateEntries(beginning: Bytes): { readonly start: number; readonly end: number } {
+  const tbs = readHeader(beginning, 0, TAG.sequence);
+  let at = readHeader(beginning, tbs.start, TAG.sequence).start;
+  for (const tag of [TAG.integer, TAG.sequence, TAG.sequence]) at = readHeader(beginning, at, tag).end;
+  while (beginning[at] === TAG.utcTime || beginning[at] === TAG.generalizedTime)
+    at = readHeader(beginning, at).end;
+  return beginning[at] === TAG.sequence ? readHeader(beginning, at) : { start: at, end: at };
+}
+
+/** Where the content of the element at `at` begins and ends, which may be behind the octets at hand. */
+function readHeader(
+  octets: Bytes,
+  at: number,
+  tag?: number,
+): { readonly start: number; readonly end: number } {
+  const first = octets[at + 1];
+  const more = first === undefined || first < 0x80 ? 0 : first & 0x7f;
+  if (
+    first === undefined ||
+    (tag !== undefined && octets[at] !== tag) ||
+    more > 4 ||
+    at + 2 + more > octets.length
+  )
+    throw new ChanceryError('malformed_der', {
+      message: 'the beginning of the CRL is none of a CRL',
+      rule: 'RFC 5280 5.1',
+      fix: 'Have the CRL issued again.',
+    });
+  let length = more === 0 ? first : 0;
+  for (let i = 0; i < more; i++) length = length * 256 + (octets[at + 2 + i] ?? 0);
+  const start = at + 2 + more;
+  return { start, end: start + length };
+}
+
 /** Walks the entries in order without keeping them: a CRL can have a million. Throws `malformed_der`. */
 export function* revokedCertificates(list: Pick<CertificateList, 'entries'>): Generator<RevokedCertificate> {
   const reader = new DerReader(list.entries);

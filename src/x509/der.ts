@@ -30,18 +30,33 @@ export const context = (n: number): number => 0x80 | n;
 /** `[n]` EXPLICIT, or IMPLICIT over a constructed type. */
 export const contextConstructed = (n: number): number => 0xa0 | n;
 
+const headerOctets = (length: number): number =>
+  length < 0x80 ? 2 : length < 0x100 ? 3 : length < 0x10000 ? 4 : length < 0x1000000 ? 5 : 6;
+
+function writeHeader(out: Buffer, octets: number, tag: number, length: number): void {
+  out[0] = tag;
+  if (octets === 2) out[1] = length;
+  else {
+    out[1] = 0x80 | (octets - 2);
+    out.writeUIntBE(length, 2, octets - 2);
+  }
+}
+
+/** Tag and length octets of an element whose content has `length` octets. */
+export function header(tag: number, length: number): Bytes {
+  const octets = headerOctets(length);
+  const out = Buffer.allocUnsafe(octets);
+  writeHeader(out, octets, tag, length);
+  return out;
+}
+
 export function tlv(tag: number, ...parts: readonly Bytes[]): Bytes {
   let length = 0;
   for (const part of parts) length += part.length;
-  const header = length < 0x80 ? 2 : length < 0x100 ? 3 : length < 0x10000 ? 4 : length < 0x1000000 ? 5 : 6;
-  const out = Buffer.allocUnsafe(header + length);
-  out[0] = tag;
-  if (header === 2) out[1] = length;
-  else {
-    out[1] = 0x80 | (header - 2);
-    out.writeUIntBE(length, 2, header - 2);
-  }
-  let at = header;
+  const octets = headerOctets(length);
+  const out = Buffer.allocUnsafe(octets + length);
+  writeHeader(out, octets, tag, length);
+  let at = octets;
   for (const part of parts) {
     out.set(part, at);
     at += part.length;

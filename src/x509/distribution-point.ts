@@ -1,9 +1,20 @@
 /** Distribution points in full: of certificates (RFC 5280 4.2.1.13) and of CRLs (5.2.5). */
 import { ChanceryError } from '../base/errors.ts';
-import { type Bytes, toHex } from './bytes.ts';
-import { context, contextConstructed, DerReader, readBoolean, readNamedBits, TAG } from './der.ts';
+import { type Bytes, fromAscii, toHex } from './bytes.ts';
+import {
+  context,
+  contextConstructed,
+  DerReader,
+  readBoolean,
+  readNamedBits,
+  sequence,
+  TAG,
+  tlv,
+} from './der.ts';
+import type { Extension } from './extensions.ts';
 import { DIRECTORY_NAME_TAG } from './general-name.ts';
 import { nameKey, rdnKey, rdnKeys } from './name-match.ts';
+import { OID } from './oids.ts';
 
 /** Bits of ReasonFlags that a CRL can cover: all but `unused` (0). */
 export const ALL_REASONS: readonly number[] = [1, 2, 3, 4, 5, 6, 7, 8];
@@ -96,3 +107,16 @@ const readReasons = (content: Bytes): number[] =>
 
 const malformed = (message: string, rule: string): ChanceryError =>
   new ChanceryError('malformed_der', { message, rule, fix: 'Have it issued again.' });
+
+/**
+ * The scope of a CRL that covers the end-entity certificates whose cRLDistributionPoints hold this very URL. Critical:
+ * who does not know it must not take the list for a complete one.
+ */
+export const issuingDistributionPoint = (url: string): Extension => ({
+  id: OID.issuingDistributionPoint,
+  critical: true,
+  value: sequence(
+    tlv(contextConstructed(0), tlv(contextConstructed(0), tlv(context(6), fromAscii(url)))),
+    tlv(context(1), Buffer.from([0xff])),
+  ),
+});

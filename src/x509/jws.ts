@@ -1,6 +1,7 @@
 /** JSON Web Signatures (RFC 7515, 7518, 8037): reading the compact form, and verifying with a key that is at hand. */
-import { verify } from 'node:crypto';
+import { sign, verify } from 'node:crypto';
 import { type Bytes, fromUtf8, toBase64Url, toUtf8 } from './bytes.ts';
+import type { KeyPair } from './key-pair.ts';
 import type { KeyType, PublicKey } from './public-key.ts';
 import { isObject, parseStrictJson } from './strict-json.ts';
 
@@ -42,6 +43,20 @@ export function verifyJws(
   } catch {
     return false; // a signature that OpenSSL cannot even parse
   }
+}
+
+/** `header.payload.signature`; `alg` is put before the other members of the header. */
+export function signCompactJws(
+  { privateKey, publicKey }: KeyPair,
+  header: Readonly<Record<string, unknown>>,
+  payload: Bytes,
+): string {
+  const alg = JWS_ALGORITHMS.find((algorithm) => keyTypeOf(algorithm) === publicKey.type);
+  if (alg === undefined) throw new TypeError(`no JWS algorithm is for ${publicKey.type}`);
+  const protectedPart = toBase64Url(fromUtf8(JSON.stringify({ alg, ...header })));
+  const signingInput = `${protectedPart}.${toBase64Url(payload)}`;
+  const key = { key: privateKey, dsaEncoding: 'ieee-p1363' as const };
+  return `${signingInput}.${toBase64Url(sign(PARAMETERS[alg].digest, fromUtf8(signingInput), key))}`;
 }
 
 export interface CompactJws {

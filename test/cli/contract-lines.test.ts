@@ -161,6 +161,41 @@ describe('contract lines', () => {
     expect((await chancery('grant explain --data D --profile workload --uri /app')).exit).toBe(0);
   });
 
+  test('cert revoke, by serial and by file; the same again changes nothing', async () => {
+    const out = join(folder, 'revoked');
+    const issue = 'cert issue --data D --profile server --dns revoked.example.test --out';
+    await chancery(issue, out);
+    const listed = await chancery('cert list --data D --name revoked.example.test -o name');
+    const serial = listed.stdout.trim();
+    expect(await chancery(`cert revoke --data D ${serial}`)).toMatchObject({ exit: 1, stdout: '' });
+    const dry = await chancery(`cert revoke --data D ${serial} --dry-run -o json`);
+    expect(JSON.parse(dry.stdout)).toMatchObject({ count: 1, refused: 0 });
+    const first = await chancery(`cert revoke --data D ${serial} --reason keyCompromise --yes`);
+    expect([first.exit, first.stdout.split('\n')[1]]).toEqual([0, `${serial}  revoked  blocked`]);
+    const again = await chancery('cert revoke --data D --reason keyCompromise --yes -o json', out);
+    expect(JSON.parse(again.stdout)).toMatchObject({ results: [{ serial, result: 'already' }] });
+    const shown = await chancery(`cert show --data D ${serial} -o json`);
+    expect(JSON.parse(shown.stdout)).toMatchObject({
+      state: 'revoked',
+      revocation: { reason: 'keyCompromise' },
+    });
+    const all = await chancery('cert list --data D --state revoked -o name');
+    expect(all.stdout).toContain(serial);
+    expect((await chancery('cert revoke --data D 4000 --yes')).exit).toBe(4);
+    expect((await chancery(`cert revoke --data D ${serial} --reason certificateHold --yes`)).exit).toBe(3);
+  });
+
+  test('cert revoke --leaked-key: the key alone is the proof', async () => {
+    const out = join(folder, 'leaked');
+    await chancery('cert issue --data D --profile workload --uri /leaked --out', out);
+    const key = join(out, 'key.pem');
+    const { exit, stderr } = await chancery(`cert revoke --data D --leaked-key ${key} --yes`);
+    expect(exit).toBe(0);
+    expect(stderr).toContain('is blocked');
+    const renewed = await chancery('cert renew --data D', out);
+    expect(renewed.exit).toBe(3);
+  });
+
   test('cert show of an unknown serial: exit 4', async () => {
     expect((await chancery('cert show --data D 4000')).exit).toBe(4);
   });

@@ -24,6 +24,7 @@ function programs(): LocalPrograms & { readonly started: [string, ProgramOptions
     unsealCopy: async () => ({ file: '', schema: 0, created: '' }),
     recoverAdmin: async () => ({ certificate: '', key: '', serial: '', notAfter: '' }),
     acceptClock: async () => ({ before: '', now: '' }),
+    acceptJournal: async () => ({ reason: '' }),
     runDevelopment: async (options) => {
       started.push(['dev', options]);
       return 2;

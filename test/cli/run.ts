@@ -19,10 +19,12 @@ export interface Circumstances {
   readonly terminal?: boolean;
   readonly now?: number;
   readonly programs?: LocalPrograms;
+  /** What a person types; absent: nobody sits there. */
+  readonly typed?: string;
 }
 
 export async function chancery(args: readonly string[], circumstances: Circumstances = {}): Promise<Outcome> {
-  const { environment = {}, terminal = false, now, programs } = circumstances;
+  const { environment = {}, terminal = false, now, programs, typed } = circumstances;
   const [stdout, stderr] = [new Sink(terminal), new Sink(terminal)];
   const exit = await runCommandLine(args, {
     terminal: {
@@ -30,8 +32,15 @@ export async function chancery(args: readonly string[], circumstances: Circumsta
       stderr,
       environment: { HOME: '/nonexistent', ...environment },
       now: () => now ?? Date.now(),
+      ...(typed !== undefined && {
+        ask: (question: string) => {
+          stderr.write(question);
+          return Promise.resolve(typed);
+        },
+      }),
     },
     rootPrograms: () => import('../../src/server/offline/verbs.ts'),
+    statusProgram: () => import('../../src/server/status-serve.ts'),
     programs: () =>
       programs === undefined ? Promise.reject(new Error('not for this test')) : Promise.resolve(programs),
   });

@@ -93,6 +93,7 @@ async function machine({ userId = 0, debian = true } = {}): Promise<Machine> {
       terminal: { stdout: sink, stderr: sink, environment: {}, now: () => Date.now() },
       programs: () => Promise.reject(new Error('not for this test')),
       rootPrograms: () => Promise.reject(new Error('not for this test')),
+      statusProgram: () => Promise.reject(new Error('not for this test')),
     });
     return text;
   };
@@ -229,6 +230,7 @@ describe('a server that is not trusted yet', () => {
       },
       programs: () => Promise.reject(new Error('not for this test')),
       rootPrograms: () => Promise.reject(new Error('not for this test')),
+      statusProgram: () => Promise.reject(new Error('not for this test')),
     };
     const options = { url: server.url, fingerprint: [internal.fingerprint] };
     await install(host)(session, { ...options, store: 'system', output: 'table' }, undefined);

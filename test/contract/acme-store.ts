@@ -251,6 +251,16 @@ export function acmeStoreContract({ name, open }: StoreBackend): void {
       expect(await ledger.record(nobodys)).toEqual({ kind: 'fulfilled' });
     });
 
+    test('a certificate that is not recorded, because its key is blocked, takes no order', async () => {
+      const store = open();
+      await store.acme.orders.add(order(1), [], [], never);
+      const certificate = certificateRecord(1);
+      store.block(certificate.keyFingerprint);
+      const result = await store.ledger.record({ certificate, order: acmeId(1), audit: [draft] });
+      expect(result.kind).toBe('blocked');
+      expect(store.acme.orders.find(acmeId(1))?.certificate).toBeNull();
+    });
+
     test('RFC 8555 7.1.6: a challenge is begun once and ends once', async () => {
       const { acme, audit } = open();
       await acme.orders.add(order(1), [authorization(1)], [], never);

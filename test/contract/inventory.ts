@@ -201,6 +201,27 @@ export function inventoryContract({ name, open }: StoreBackend): void {
       expect([left().length, inventory.count()]).toEqual([2, 2]);
     });
 
+    test('a login is remembered; its time never goes back, and what is not on record is passed over', async () => {
+      const { inventory, ledger, audit } = await stocked(open);
+      const at = (n: number) => ledger.findCertificate(serialOf(n))?.presentedAt;
+      const entries = audit.last()?.sequence ?? 0;
+      expect(at(1)).toBeNull();
+      await inventory.presented([
+        { serial: serialOf(1), at: NOON },
+        { serial: serialOf(0), at: NOON },
+        { serial: serialOf(2), at: NOON + HOUR },
+      ]);
+      await inventory.presented([
+        { serial: serialOf(1), at: NOON + HOUR },
+        { serial: serialOf(2), at: NOON },
+      ]);
+      expect([at(1), at(2), at(3)]).toEqual([NOON + HOUR, NOON + HOUR, null]);
+      expect(inventory.search({ serial: serialOf(1) }, NOON, 1).certificates[0]?.presentedAt).toBe(
+        NOON + HOUR,
+      );
+      expect(audit.last()?.sequence ?? 0).toBe(entries);
+    });
+
     test('every certificate is counted, whatever became of it', async () => {
       expect((await stocked(open)).inventory.count()).toBe(9);
       expect(open().inventory.count()).toBe(0);

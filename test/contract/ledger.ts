@@ -27,6 +27,7 @@ export function ledgerContract({ name, open }: StoreBackend): void {
         der: [...record.der],
         revokedAt: null,
         revocationReason: null,
+        presentedAt: null,
       });
     });
 

@@ -1,8 +1,14 @@
 /** What every backend of `RevocationStore` keeps. */
 import { describe, expect, test } from 'vitest';
-import { DAY, HOUR, MINUTE } from '../../src/base/clock.ts';
-import type { Revocation, RevocationOrder } from '../../src/domain/revocation/ports.ts';
-import { auditDraft, certificateRecord, NOON, serialOf } from '../support/records.ts';
+import { DAY, HOUR, type Instant, MINUTE } from '../../src/base/clock.ts';
+import type {
+  CrlScope,
+  PublishedCrl,
+  Revocation,
+  RevocationOrder,
+} from '../../src/domain/revocation/ports.ts';
+import type { RootFacts } from '../../src/domain/issuance/issuer.ts';
+import { auditDraft, certificateRecord, generationFacts, NOON, serialOf } from '../support/records.ts';
 import type { StoreBackend, TestStore } from './store-backend.ts';
 
 /** Of the certificate number `n`. */
@@ -23,6 +29,31 @@ const order = (n: number, fields: Partial<Revocation> = {}, blockKey?: string): 
   revocation: revocation(n, fields),
   blockKey,
   audit: [auditDraft({ event: 'certificate.revoked', requestId: `revoke ${n}` })],
+});
+
+const ROOT: RootFacts = {
+  name: 'internal',
+  line: 'internal',
+  number: 1,
+  keyId: 'root-internal',
+  certificate: Buffer.from('a root'),
+  preparedAt: NOON,
+  activatedAt: NOON,
+  retiredAt: null,
+};
+
+let numbers = 0n;
+const published = (scope: CrlScope, thisUpdate: Instant, covers: number): PublishedCrl => ({
+  generation: 'servers-1',
+  scope,
+  number: ++numbers,
+  thisUpdate,
+  nextUpdate: thisUpdate + DAY,
+  covers,
+  entries: 0,
+  file: `${scope}-${numbers}.crl`,
+  sha256: 'ab'.repeat(32),
+  size: 1,
 });
 
 const RECORDED = NOON + HOUR + MINUTE;
@@ -195,6 +226,82 @@ export function revocationStoreContract({ name, open }: StoreBackend): void {
         ocspSeenAt: RECORDED + 30,
       });
       await revocations.seen([{ generation: 'servers-1', serial: serialOf(9), crlSeenAt: RECORDED }]);
+    });
+  });
+
+  describe(`${name} forgets revocations`, () => {
+    const EXPIRED = NOON - 10 * DAY;
+    const SHARD = 3;
+    const what = { expiredBefore: NOON - 7 * DAY, limit: 100 };
+
+    /** Revoked are 1 to `count`, all of one shard and expired; `servers-1` is there. */
+    async function withRevoked(count: number): Promise<TestStore> {
+      const store = open();
+      await store.authorities.addRoot(ROOT, []);
+      await store.authorities.addGeneration(generationFacts(), []);
+      for (let n = 1; n <= count; n++) await revokeOne(store, n, EXPIRED);
+      return store;
+    }
+
+    const revokeOne = async ({ revocations }: TestStore, n: number, notAfter: Instant): Promise<void> => {
+      const revokedAt = EXPIRED - DAY;
+      const fields = { shard: SHARD, notAfter, revokedAt };
+      await revocations.revoke([{ ...order(n, fields), audit: [] }], revokedAt);
+    };
+
+    const kept = ({ revocations }: TestStore, count: number): number[] =>
+      Array.from({ length: count }, (_, i) => i + 1).filter(
+        (n) => revocations.find('servers-1', serialOf(n)) !== undefined,
+      );
+
+    test('when both their CRLs named them after the certificate expired, the newest never', async () => {
+      const store = await withRevoked(3);
+      const counts: number[] = [];
+      const forget = (): Promise<number> =>
+        store.forgetRevocations(what, (count) => {
+          counts.push(count);
+          return [auditDraft({ event: 'revocations.forgotten' })];
+        });
+      const publish = (...crls: PublishedCrl[]): Promise<void> => store.publishedCrls.publish(crls, []);
+      expect(await forget()).toBe(0);
+      await publish(published('full', EXPIRED + DAY, 3));
+      expect(await forget()).toBe(0); // not in its shard's
+      await publish(published(SHARD, EXPIRED, 3), published(2, EXPIRED + DAY, 3));
+      expect(await forget()).toBe(0); // not after it expired
+      await publish(published(SHARD, EXPIRED + DAY, 1));
+      expect(await forget()).toBe(1); // that CRL does not know the second yet
+      await publish(published(SHARD, EXPIRED + DAY, 3));
+      expect(await forget()).toBe(1);
+      expect(kept(store, 3)).toEqual([3]);
+      expect(counts).toEqual([1, 1]);
+      expect(store.audit.last()?.sequence).toBe(2);
+      // a sequence is never given again
+      await revokeOne(store, 4, EXPIRED);
+      expect(store.revocations.find('servers-1', serialOf(4))?.sequence).toBe(4);
+    });
+
+    test('not those of certificates that expired a short time ago, and no more than a batch', async () => {
+      const store = await withRevoked(3);
+      await revokeOne(store, 4, NOON - 6 * DAY);
+      await revokeOne(store, 5, NOON - 6 * DAY);
+      await store.publishedCrls.publish([published('full', NOON, 5), published(SHARD, NOON, 5)], []);
+      const forgotten: number[] = [];
+      for (let i = 0; i < 3; i++)
+        forgotten.push(await store.forgetRevocations({ ...what, limit: 2 }, () => []));
+      expect(forgotten).toEqual([2, 1, 0]);
+      expect(kept(store, 5)).toEqual([4, 5]);
+    });
+
+    test('and serials that were merely known', async () => {
+      const store = await withRevoked(0);
+      const known = [1, 2].map((n) => {
+        const { serial, generation, shard } = certificateRecord(n);
+        return { serial, generation, shard, notAfter: n === 1 ? EXPIRED : NOON };
+      });
+      await store.revocations.addKnown(known, []);
+      expect(await store.forgetRevocations(what, () => [])).toBe(1);
+      expect(store.revocations.status('servers-1', serialOf(1))).toEqual({ kind: 'unknown' });
+      expect(store.revocations.status('servers-1', serialOf(2))).toEqual({ kind: 'good' });
     });
   });
 }

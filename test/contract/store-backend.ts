@@ -5,7 +5,8 @@ import type { AuditLog } from '../../src/domain/audit/ports.ts';
 import type { GrantStore, TokenStore } from '../../src/domain/identity/ports.ts';
 import type { AuthorityStore, Inventory, Ledger } from '../../src/domain/issuance/ports.ts';
 import type { Forget } from '../../src/domain/issuance/retention.ts';
-import type { CrlStore, RevocationStore } from '../../src/domain/revocation/ports.ts';
+import type { ForgetRevocations } from '../../src/domain/revocation/retention.ts';
+import type { CrlStore, PublishedCrlStore, RevocationStore } from '../../src/domain/revocation/ports.ts';
 
 export interface TestStore {
   readonly ledger: Ledger;
@@ -13,6 +14,7 @@ export interface TestStore {
   readonly authorities: AuthorityStore;
   readonly crls: CrlStore;
   readonly revocations: RevocationStore;
+  readonly publishedCrls: PublishedCrlStore;
   readonly audit: AuditLog;
   readonly grants: GrantStore;
   readonly tokens: TokenStore;
@@ -20,6 +22,7 @@ export interface TestStore {
   latestAuditTime(): Instant;
   pruneClaims(before: Instant): Promise<number>;
   readonly forgetCertificates: Forget;
+  readonly forgetRevocations: ForgetRevocations;
   /** Marks a certificate as revoked, as `revocations.revoke` does, and does nothing else. */
   revoke(serial: string, at: Instant, reason: number): void;
   block(keyFingerprint: string): void;

@@ -2,6 +2,7 @@ import { acmeStoreContract } from '../contract/acme-store.ts';
 import { auditLogContract } from '../contract/audit-log.ts';
 import { authorityStoreContract } from '../contract/authority-store.ts';
 import { grantStoreContract } from '../contract/grant-store.ts';
+import { publishedCrlStoreContract } from '../contract/published-crl-store.ts';
 import { revocationStoreContract } from '../contract/revocation-store.ts';
 import { tokenStoreContract } from '../contract/token-store.ts';
 import { inventoryContract } from '../contract/inventory.ts';
@@ -23,5 +24,6 @@ for (const backend of BACKENDS) {
   tokenStoreContract(backend);
   authorityStoreContract(backend);
   revocationStoreContract(backend);
+  publishedCrlStoreContract(backend);
   acmeStoreContract(backend);
 }

@@ -3,9 +3,12 @@ import type { Instant } from '../../src/base/clock.ts';
 import { ChanceryError } from '../../src/base/errors.ts';
 import type { AuditDraft } from '../../src/domain/audit/entry.ts';
 import type { StoredCertificate } from '../../src/domain/issuance/ports.ts';
+import type { ForgetRevocations } from '../../src/domain/revocation/retention.ts';
 import type {
+  CrlScope,
   KeyBlock,
   KnownSerial,
+  PublishedCrl,
   Revocation,
   RevocationOrder,
   RevocationResult,
@@ -95,6 +98,35 @@ export class MemoryRevocations implements RevocationStore {
         if (!this.known.has(key)) this.known.set(key, serial);
       }
       this.#store.append(audit);
+    });
+  }
+
+  forget(
+    { expiredBefore, limit }: Parameters<ForgetRevocations>[0],
+    published: readonly PublishedCrl[],
+    audit: Parameters<ForgetRevocations>[1],
+  ): Promise<number> {
+    const named = ({ generation, notAfter, sequence }: StoredRevocation, scope: CrlScope): boolean =>
+      published.some(
+        (crl) =>
+          crl.generation === generation &&
+          crl.scope === scope &&
+          crl.thisUpdate > notAfter &&
+          crl.covers >= sequence,
+      );
+    return this.#store.write(() => {
+      const old = [...this.all].filter(
+        ([, one]) =>
+          one.notAfter < expiredBefore &&
+          named(one, one.shard) &&
+          named(one, 'full') &&
+          one.sequence < this.#nextSequence(one.generation) - 1,
+      );
+      const known = [...this.known].filter(([, { notAfter }]) => notAfter < expiredBefore);
+      const gone = [...old.map(([key]) => key), ...known.map(([key]) => key)].slice(0, limit);
+      for (const key of gone) if (!this.all.delete(key)) this.known.delete(key);
+      if (gone.length > 0) this.#store.append(audit(gone.length));
+      return gone.length;
     });
   }
 

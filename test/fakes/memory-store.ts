@@ -24,6 +24,7 @@ import {
 } from '../../src/domain/issuance/ports.ts';
 import { RESPONDER_PRINCIPAL } from '../../src/domain/issuance/responder.ts';
 import { MemoryAcme } from './memory-acme.ts';
+import { MemoryPublishedCrls } from './memory-published-crls.ts';
 import { MemoryRevocations } from './memory-revocations.ts';
 
 interface Claimed extends IdempotencyClaim {
@@ -51,12 +52,12 @@ export class MemoryStore {
   readonly ledger: Ledger = {
     record: ({ certificate, claim, token, order, audit }) =>
       this.#write(() => {
-        if (order !== undefined && !this.acme.fulfil(order, certificate?.serial ?? ''))
-          return { kind: 'fulfilled' };
         const renewed = this.certificates.find(({ serial }) => serial === certificate?.renews);
         if (typeof renewed?.revokedAt === 'number') return { kind: 'revoked', at: renewed.revokedAt };
         if (certificate !== undefined && this.#blocked.has(certificate.keyFingerprint))
           return { kind: 'blocked' };
+        if (order !== undefined && !this.acme.fulfil(order, certificate?.serial ?? ''))
+          return { kind: 'fulfilled' };
         const holder = claim && this.ledger.findClaim(claim.principal, claim.key);
         if (holder !== undefined) return { kind: 'claimed', ...holder };
         if (claim !== undefined && certificate === undefined)
@@ -68,7 +69,12 @@ export class MemoryStore {
           const { serial, fingerprint } = certificate;
           if (this.certificates.some((other) => other.serial === serial || other.fingerprint === fingerprint))
             throw new ChanceryError('internal', 'a record was refused by the store');
-          this.certificates.push({ ...certificate, revokedAt: null, revocationReason: null });
+          this.certificates.push({
+            ...certificate,
+            revokedAt: null,
+            revocationReason: null,
+            presentedAt: null,
+          });
           if (claim !== undefined) this.#claims.push({ ...claim, serial });
         }
         if (stored !== undefined) this.#tokens.set(stored.id, { ...stored, used: stored.used + 1 });
@@ -118,6 +124,15 @@ export class MemoryStore {
       };
     },
     count: () => this.certificates.length,
+    presented: (marks) =>
+      this.#write(() => {
+        for (const { serial, at } of marks) {
+          const index = this.certificates.findIndex((certificate) => certificate.serial === serial);
+          const found = this.certificates[index];
+          if (found !== undefined)
+            this.certificates[index] = { ...found, presentedAt: Math.max(found.presentedAt ?? 0, at) };
+        }
+      }),
   };
 
   readonly authorities: AuthorityStore = {
@@ -196,8 +211,14 @@ export class MemoryStore {
     blocked: this.#blocked,
   });
 
-  /** Not without published CRLs. */
-  readonly forgetRevocations: ForgetRevocations = () => Promise.resolve(0);
+  readonly publishedCrls = new MemoryPublishedCrls({
+    write: (change) => this.#write(change),
+    append: (drafts) => this.#append(drafts),
+    revocations: this.revocations.all,
+  });
+
+  readonly forgetRevocations: ForgetRevocations = (what, audit) =>
+    this.revocations.forget(what, this.publishedCrls.published(), audit);
 
   readonly audit: AuditLog = {
     entries: (from, limit) => this.entries.filter(({ sequence }) => sequence >= from).slice(0, limit),
@@ -262,9 +283,7 @@ export class MemoryStore {
       }),
   };
 
-  readonly acme = new MemoryAcme((change) =>
-    this.#write(() => change((drafts) => this.#append(drafts))),
-  );
+  readonly acme = new MemoryAcme((change) => this.#write(() => change((drafts) => this.#append(drafts))));
 
   latestAuditTime(): Instant {
     return this.#latest;

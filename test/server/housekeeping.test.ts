@@ -5,7 +5,7 @@ import { forgettable } from '../../src/domain/issuance/retention.ts';
 import { Housekeeping } from '../../src/server/housekeeping.ts';
 import { MemoryStore } from '../fakes/memory-store.ts';
 import { FakeClock } from '../fakes/clock.ts';
-import { auditDraft, certificateRecord } from '../support/records.ts';
+import { auditDraft, certificateRecord, serialOf } from '../support/records.ts';
 import { SILENT } from '../db/sqlite/test-store.ts';
 
 const RETENTION = { certificates: 400 * DAY, idempotency: DAY, tokens: 30 * DAY };
@@ -60,6 +60,21 @@ describe('housekeeping', () => {
     );
     const forgotten = entries.filter(({ event }) => event === 'certificates.forgotten');
     expect(forgotten.map(({ details }) => details.count)).toEqual([500, 500, 100]);
+  });
+
+  test('forgets what is merely known of certificates that expired a week ago', async () => {
+    const serials = Array.from({ length: 700 }, (_, n) => ({
+      generation: 'servers-1',
+      serial: serialOf(n),
+      shard: 0,
+      notAfter: clock.now() - (n < 600 ? 8 : 6) * DAY,
+    }));
+    await store.revocations.addKnown(serials, []);
+    await keeper().round();
+    const forgotten = store.entries
+      .map(({ body }) => JSON.parse(body) as { event: string; details: { count: number } })
+      .filter(({ event }) => event === 'revocations.forgotten');
+    expect(forgotten.map(({ details }) => details.count)).toEqual([500, 100]);
   });
 
   test('begins a minute after the start, and stops after a batch', async () => {

@@ -103,6 +103,7 @@ export async function makeHierarchy(
     inventory: store.inventory,
     guard: () => undefined,
     guardClock: clockGuard(clock, () => store.latestAuditTime()),
+    published: () => Promise.resolve(),
     changed: () => Promise.resolve(void changes++),
   };
   const hierarchy = new Hierarchy(wired);

@@ -11,6 +11,11 @@ const SOURCES: MetricSources = {
     { status: 'good', cached: true, count: 7 },
     { status: 'revoked', cached: false, count: 1 },
   ],
+  crls: () => [
+    { generation: 'servers-1', scope: '0', age: 60, nextUpdate: 1_800_000_000_000, entries: 3 },
+    { generation: 'servers-1', scope: 'full', age: 61, nextUpdate: 1_800_000_001_000, entries: 9 },
+  ],
+  crlBuilds: () => ({ count: 5, seconds: 1.5, refused: 1 }),
   storeHealthy: () => true,
 };
 
@@ -40,6 +45,15 @@ describe('metrics', () => {
       'chancery_headroom_seconds 90',
       'chancery_audit_sequence 42',
       'chancery_store_healthy 1',
+      'chancery_crl_age_seconds{generation="servers-1",scope="0"} 60',
+      'chancery_crl_age_seconds{generation="servers-1",scope="full"} 61',
+      'chancery_crl_next_update_timestamp_seconds{generation="servers-1",scope="0"} 1800000000',
+      'chancery_crl_next_update_timestamp_seconds{generation="servers-1",scope="full"} 1800000001',
+      'chancery_crl_entries{generation="servers-1",scope="0"} 3',
+      'chancery_crl_entries{generation="servers-1",scope="full"} 9',
+      'chancery_crl_builds_total 5',
+      'chancery_crl_build_seconds_total 1.5',
+      'chancery_crl_refused_total 1',
     ]);
     expect(body).toContain(
       'chancery_http_request_duration_seconds_bucket{le="0.0025",route="/api/v1/certificates"} 0',
@@ -57,6 +71,7 @@ describe('metrics', () => {
     const metrics = createMetrics({
       ...SOURCES,
       issuerNotAfter: () => generations.map((generation) => ({ generation, notAfter: 1000 })),
+      crls: () => [],
       auditSequence: () => sequence++,
     });
     expect((await metrics.render()).body).toMatch(/"servers-1"[\s\S]*audit_sequence 1$/m);
@@ -73,6 +88,8 @@ describe('metrics', () => {
       headroomSeconds: () => undefined,
       auditSequence: failing,
       ocspAnswers: failing,
+      crls: failing,
+      crlBuilds: failing,
       storeHealthy: failing,
     });
     const { body } = await metrics.render();

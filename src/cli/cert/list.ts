@@ -10,7 +10,7 @@ import type { Session } from '../session.ts';
 import { say, type Terminal } from '../terminal.ts';
 import { labelLines } from './belonging.ts';
 import { flatten } from './names.ts';
-import { readSerial } from './serial.ts';
+import { plainHex, readSerial } from './serial.ts';
 
 export interface ListOptions extends Asking {
   readonly name?: string;
@@ -84,8 +84,6 @@ function toQuery(options: ListOptions, terminal: Terminal): Query {
     cursor,
   };
 }
-
-const plainHex = (text: string): string => text.replaceAll(':', '').toLowerCase();
 
 function readTime(text: string, terminal: Terminal): string {
   const duration = parseDuration(text);

@@ -1,6 +1,9 @@
 /** Serial numbers as people paste them: `4F:A2:…`, `0x4fa2…`, in upper case, with a leading zero octet. */
 import { ChanceryError } from '../../base/errors.ts';
 
+/** A fingerprint as people paste it. */
+export const plainHex = (text: string): string => text.replaceAll(':', '').toLowerCase();
+
 /** Lower-case hexadecimal as the API writes it. Throws `usage`. */
 export function readSerial(text: string): string {
   const serial = text

@@ -33,6 +33,7 @@ export async function show(session: Session, options: Asking, text: string): Pro
       ['issued at', found.issuedAt],
       ['asked by', found.principal],
       ['allowed by', found.rule],
+      ['last presented', found.lastPresentedAt],
       ['renews', found.renews],
       ['owner', found.owner],
       ['labels', found.labels === undefined ? undefined : labelLines(found.labels)],

@@ -4,7 +4,7 @@ import type { ExitCode } from '../session.ts';
 import { harmless, hasColour, paint, print, type Terminal } from '../terminal.ts';
 
 export interface Report {
-  readonly exit: Extract<ExitCode, 0 | 3>;
+  readonly exit: ExitCode;
   readonly resource: unknown;
   /** One word for `-o name`. */
   readonly name: string;

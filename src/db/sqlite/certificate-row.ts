@@ -22,6 +22,7 @@ export interface CertificateRow {
   readonly renews: Buffer | null;
   readonly revoked_at: number | null;
   readonly revocation_reason: number | null;
+  readonly presented_at: number | null;
   readonly names: string;
   readonly der: Buffer;
   readonly owner: string | null;
@@ -93,5 +94,6 @@ export function readCertificateRow(row: CertificateRow): StoredCertificate {
     labels: row.labels === null ? NO_LABELS : (JSON.parse(row.labels) as Labels),
     revokedAt: row.revoked_at,
     revocationReason: row.revocation_reason,
+    presentedAt: row.presented_at,
   };
 }

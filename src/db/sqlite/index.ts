@@ -8,9 +8,11 @@ import type { AuditLog } from '../../domain/audit/ports.ts';
 import type { GrantStore, TokenStore } from '../../domain/identity/ports.ts';
 import type { AuthorityStore, Inventory, Ledger } from '../../domain/issuance/ports.ts';
 import type { Forget } from '../../domain/issuance/retention.ts';
-import type { CrlStore, RevocationStore } from '../../domain/revocation/ports.ts';
+import type { CrlStore, PublishedCrlStore, RevocationStore } from '../../domain/revocation/ports.ts';
+import type { JournalBook } from '../../domain/revocation/journal-book.ts';
 import type { ForgetRevocations } from '../../domain/revocation/retention.ts';
 import { openAcmeStore } from './acme/index.ts';
+import type { PublishableSerials } from '../../domain/revocation/publication.ts';
 import { AuditAppender } from './audit-appender.ts';
 import { openAuditLog } from './audit-log.ts';
 import { openAuthorities } from './authorities.ts';
@@ -19,10 +21,13 @@ import { openCrls } from './crls.ts';
 import { openForgetRevocations } from './forget-revocations.ts';
 import { openGrants } from './grants.ts';
 import { openInventory } from './inventory.ts';
+import { openJournalBook } from './journal-book.ts';
 import { openLedger } from './ledger.ts';
 import { cannotOpen, openDatabase } from './open.ts';
+import { openPublishable } from './publishable.ts';
 import { openTokens } from './tokens.ts';
 import { openProbe } from './probe.ts';
+import { openPublishedCrls } from './published-crls.ts';
 import { openRetention } from './retention.ts';
 import { openRevocations } from './revocations.ts';
 import { type StoreHealth, Writer } from './writer.ts';
@@ -49,6 +54,9 @@ export interface Store {
   readonly authorities: AuthorityStore;
   readonly crls: CrlStore;
   readonly revocations: RevocationStore;
+  readonly journal: JournalBook;
+  readonly publishedCrls: PublishedCrlStore;
+  readonly publishable: PublishableSerials;
   readonly audit: AuditLog;
   readonly grants: GrantStore;
   readonly tokens: TokenStore;
@@ -97,6 +105,9 @@ function furnish(database: Database, options: StoreOptions): Store {
     authorities: openAuthorities(rooms),
     crls: openCrls(rooms),
     revocations: openRevocations(rooms),
+    journal: openJournalBook(rooms),
+    publishedCrls: openPublishedCrls(rooms),
+    publishable: openPublishable(rooms),
     audit: openAuditLog(rooms),
     grants: openGrants(rooms),
     tokens,

@@ -6,6 +6,7 @@ import type { CertificateQuery, Inventory } from '../../domain/issuance/ports.ts
 import { RESPONDER_PRINCIPAL } from '../../domain/issuance/responder.ts';
 import { type CertificateRow, readCertificateRow } from './certificate-row.ts';
 import { formatCursor, parseCursor } from './cursor.ts';
+import { octets } from './octets.ts';
 import type { Rooms } from './rooms.ts';
 import { certificateSearch, recentSearch, type Search } from './search.ts';
 
@@ -30,6 +31,9 @@ export const FORGOTTEN = 'certificates-forgotten';
 export const COUNT = `SELECT coalesce((SELECT max(id) FROM certificates), 0)
   - coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = '${FORGOTTEN}'), 0)`;
 
+export const PRESENTED =
+  'UPDATE certificates SET presented_at = max(coalesce(presented_at, 0), ?) WHERE serial = ?';
+
 const MAX_LIMIT = 500;
 /** How many of the newest certificates a search by time looks at before it asks the index. */
 const RECENT = 2000;
@@ -43,6 +47,7 @@ export function openInventory({ database, writer }: Rooms): CountedInventory {
     'SELECT max(id) AS id FROM certificates',
   );
   const counted: Statement<[], number> = database.prepare<[], number>(COUNT).pluck();
+  const present: Statement<[number, Uint8Array]> = database.prepare(PRESENTED);
   // asked once, then in memory
   let count: number | undefined;
 
@@ -80,6 +85,10 @@ export function openInventory({ database, writer }: Rooms): CountedInventory {
       return { count: row?.count ?? 0, latest: row?.latest ?? undefined };
     },
     count: () => (count ??= writer.read(() => counted.get()) ?? 0),
+    presented: (marks) =>
+      writer.write(() => {
+        for (const { serial, at } of marks) present.run(at, octets(serial));
+      }),
     added() {
       if (count !== undefined) count += 1;
     },

@@ -109,11 +109,12 @@ export function openRevocations({ database, audit, writer }: Rooms): RevocationS
   };
 
   const statusOf = (generation: string, serial: Uint8Array): SerialStatus => {
-    const row = find.get(generation, serial);
-    if (row !== undefined) return revoked(row.revoked_at, row.reason);
+    // both say the same of a certificate on record; of most, one look-up is enough
     const found = certificate.get(serial, generation);
     if (found !== undefined)
       return found.revoked_at === null ? GOOD : revoked(found.revoked_at, found.revocation_reason ?? 0);
+    const row = find.get(generation, serial);
+    if (row !== undefined) return revoked(row.revoked_at, row.reason);
     return known.get(generation, serial) === undefined ? UNKNOWN : GOOD;
   };
 

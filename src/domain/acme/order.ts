@@ -1,7 +1,14 @@
 /** Orders (RFC 8555 7.1.3). Their status is computed from facts and now, never stored: no order is stuck anywhere. */
 import { DAY, type Duration, type Instant } from '../../base/clock.ts';
 import type { Name } from '../identity/names.ts';
-import { type AcmeAuthorization, authorizationStatus, type Vouches } from './authorization.ts';
+import {
+  type AcmeAuthorization,
+  AUTHORIZATION_LIFE,
+  authorizationStatus,
+  VALID_LIFE,
+  type Vouches,
+} from './authorization.ts';
+import type { Prunable } from './ports.ts';
 
 export interface AcmeOrder {
   readonly id: string;
@@ -27,6 +34,20 @@ export interface AcmeOrder {
 export type OrderStatus = 'pending' | 'ready' | 'processing' | 'valid' | 'invalid';
 
 export const ORDER_LIFE: Duration = DAY;
+
+/** How long an order that came to nothing can still be looked at. */
+const FAILED_KEPT: Duration = 7 * DAY;
+
+/** What may be forgotten now. Orders with a certificate are kept as long as their certificates can be found. */
+export const prunable = (now: Instant, certificatesKept: Duration, limit: number): Prunable => ({
+  failedBefore: now - FAILED_KEPT,
+  authorizationsBefore: now - AUTHORIZATION_LIFE - VALID_LIFE,
+  ordersBefore: now - certificatesKept - LONGEST_CERTIFICATE,
+  limit,
+});
+
+/** Certificates here live a year at most. */
+const LONGEST_CERTIFICATE: Duration = 366 * DAY;
 
 /** `finalizing`: a certificate is being made for it in this process. */
 export function orderStatus(

@@ -151,12 +151,15 @@ export interface AcmeStore {
   readonly rates: RateStore;
 }
 
-/** RFC 5280 5.3.1 numbers that a client may give. */
+export interface Revoking {
+  readonly principal: Principal;
+  readonly door: Door;
+  /** Whether the request was signed with the certificate's own key. */
+  readonly holdsKey: boolean;
+}
+
+/** Revokes a certificate that is on record; who may was decided. `reason` is a number of RFC 5280 5.3.1. */
 export interface Revoker {
-  /** Durable and audited when it resolves; `already` for a certificate that was revoked before. */
-  revoke(
-    serial: string,
-    reason: number,
-    by: { readonly principal: Principal; readonly door: Door },
-  ): Promise<'revoked' | 'already'>;
+  /** Durable and audited when it resolves; `already` for a certificate that was revoked before and stays as it is. */
+  revoke(serial: string, reason: number, by: Revoking): Promise<'revoked' | 'already'>;
 }

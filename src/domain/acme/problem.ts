@@ -59,6 +59,8 @@ export interface ProblemDetail {
   readonly retryAfter?: number;
   /** URL for Location: the account that has the key already (RFC 8555 7.3.5). */
   readonly location?: string;
+  /** Methods, where another was used. */
+  readonly allowed?: string;
   /** URL that the user has to visit, or of what limits apply, with its relation. */
   readonly link?: { readonly url: string; readonly relation: string };
   /** Machine-readable extras: the explanation of a decision. */
@@ -106,6 +108,9 @@ const TYPE_OF: { readonly [Code in ErrorCode]?: ProblemType } = {
   profile_violation: 'rejectedIdentifier',
   lint_failed: 'rejectedIdentifier',
   token_spent: 'unauthorized',
+  revocation_refused: 'badRevocationReason',
+  too_many_requests: 'rateLimited',
+  not_ready: 'orderNotReady',
 };
 
 /** Codes whose HTTP status says more than that of the type. */

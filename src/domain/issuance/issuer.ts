@@ -128,6 +128,8 @@ function requireSki(certificate: Certificate): Bytes {
 /** Where relying parties find what this authority publishes (RFC 5280 4.2.1.13, 4.2.2.1). */
 export interface StatusUrls {
   readonly crlShard: (generation: string, shard: number) => string;
+  /** The complete CRL of a generation: no certificate names it. */
+  readonly crlFull: (generation: string) => string;
   readonly crlRoot: (root: string) => string;
   readonly ocsp: string;
   /** Certificate of a generation or a root. */
@@ -137,6 +139,7 @@ export interface StatusUrls {
 export function statusUrls(base: string): StatusUrls {
   return {
     crlShard: (generation, shard) => `${base}/crl/${generation}/${shard}.crl`,
+    crlFull: (generation) => `${base}/crl/${generation}/full.crl`,
     crlRoot: (root) => `${base}/crl/${root}.crl`,
     ocsp: `${base}/ocsp`,
     certificate: (id) => `${base}/issuers/${id}.crt`,

@@ -38,6 +38,8 @@ export interface CertificateRecord {
 export interface StoredCertificate extends CertificateRecord {
   readonly revokedAt: Instant | null;
   readonly revocationReason: number | null;
+  /** When it last logged in here, to half a minute; `null` for never. */
+  readonly presentedAt: Instant | null;
 }
 
 /** An Idempotency-Key, claimed in the transaction that records what it stands for. */
@@ -155,6 +157,13 @@ export interface Inventory {
   /** The certificates of a generation that are neither expired nor revoked, without its own OCSP responders. */
   living(generation: string, now: Instant): LivingCertificates;
   count(): number;
+  /** Remembers when certificates logged in; a time never goes back. What is not on record is passed over. */
+  presented(marks: readonly PresentedMark[]): Promise<void>;
+}
+
+export interface PresentedMark {
+  readonly serial: string;
+  readonly at: Instant;
 }
 
 /** Roots and generations go from `next` to `current` to `retired`; each step is taken once. */

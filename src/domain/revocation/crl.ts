@@ -1,15 +1,10 @@
 /** CRLs: prepared, judged, signed and read back before anybody sees them, as certificates are. */
 import { ChanceryError } from '../../base/errors.ts';
 import { DAY, type Duration, floorToSecond, formatInstant, type Instant } from '../../base/clock.ts';
-import { type Bytes, concat, equal, toHex } from '../../x509/bytes.ts';
+import { type Bytes, concat, equal } from '../../x509/bytes.ts';
 import { findExtension } from '../../x509/certificate.ts';
-import {
-  type CertificateList,
-  readCertificateList,
-  readCrlNumber,
-  revocationReason,
-  revokedCertificates,
-} from '../../x509/crl.ts';
+import { type CertificateList, readCertificateList, readCrlNumber } from '../../x509/crl.ts';
+import { scanEntries, sortEntries } from '../../x509/crl-entries.ts';
 import { assembleCertificateList, encodeTbsCertList } from '../../x509/crl-writer.ts';
 import { OID } from '../../x509/oids.ts';
 import { keyIdentifier, type PublicKey } from '../../x509/public-key.ts';
@@ -98,18 +93,9 @@ export class PreparedCrl {
   }
 }
 
+/** In any order, as others write them, but each certificate once. */
 function refuseFaultyEntries(entries: Bytes): void {
-  const seen = new Set<string>();
-  for (const entry of revokedCertificates({ entries })) {
-    const serial = toHex(entry.serial);
-    revocationReason(entry);
-    if (seen.has(serial))
-      throw new ChanceryError('lint_failed', {
-        message: `the serial number ${serial} is revoked twice`,
-        rule: 'RFC 5280 5.1.2.6: one entry for each certificate',
-      });
-    seen.add(serial);
-  }
+  if (!scanEntries(entries).sorted) sortEntries(entries);
 }
 
 /** Signs CRLs and nothing else. */

@@ -31,7 +31,7 @@ export interface JournalOpening {
 export interface JournalLine {
   /** This line. */
   readonly end: ChainEnd;
-  /** Random: two journals of one authority are not the same. */
+  /** Begins with the key of whose journal it is; the rest is random: two of one authority are not the same. */
   readonly journal: string;
   readonly time: Instant;
   readonly opened: JournalOpening | undefined;
@@ -114,8 +114,18 @@ export function renderLines(
   return lines;
 }
 
-/** Before the first line of a new journal. */
+/** Before the first line of a journal. */
 export const beforeFirst = (journal: string): JournalPosition => ({ ...EMPTY_CHAIN, journal });
+
+const KEY_DIGITS = 8;
+
+/** `random`: 4 octets, hexadecimal. */
+export const newJournalId = ({ opened }: JournalContent, random: string): string =>
+  `${opened?.key.slice(0, KEY_DIGITS) ?? ''}${random}`;
+
+/** Where the line that says whose it is was cleared away. */
+export const isJournalOf = (journal: string, key: string): boolean =>
+  journal.startsWith(key.slice(0, KEY_DIGITS));
 
 const START = '{"hash":"';
 const MIDDLE = '","body":';

@@ -3,12 +3,13 @@
  * asked about; a serial number that it never gave out is unknown. Everything else is an error without a signature.
  */
 import { isChanceryError } from '../../base/errors.ts';
-import { type Clock, type Duration, type Instant, SECOND } from '../../base/clock.ts';
+import type { Clock, Instant } from '../../base/clock.ts';
 import { type Bytes, toLatin1 } from '../../x509/bytes.ts';
 import type { CertId } from '../../x509/cert-id.ts';
 import { formatSerial } from '../../x509/certificate.ts';
 import { encodeOcspRequest, type OcspRequest, readOcspRequest } from '../../x509/ocsp-request.ts';
 import { encodeOcspError } from '../../x509/ocsp-response-writer.ts';
+import { KnownStatuses } from './known-statuses.ts';
 import { type OcspResponder, type OcspSigner, PreparedOcsp, signOcsp } from './ocsp.ts';
 import { OcspCache } from './ocsp-cache.ts';
 import type { RevocationStore, SerialStatus } from './ports.ts';
@@ -53,13 +54,7 @@ export interface CachedAnswer {
   readonly validFrom: Instant;
   /** From half of its validity on it is signed anew. */
   readonly validUntil: Instant;
-  /** When the status was last looked up, and after how many changes. */
-  checkedAt: Instant;
-  changes: number;
 }
-
-/** A status that changed behind our back is seen after so long. */
-const RECHECK: Duration = 2 * SECOND;
 
 type OcspError = 'malformedRequest' | 'internalError' | 'tryLater' | 'unauthorized';
 const errorAnswer = (outcome: OcspError): OcspAnswer => ({
@@ -80,16 +75,17 @@ export const TRY_LATER: OcspAnswer = ERRORS.tryLater;
 export class OcspAnswers {
   readonly #options: OcspAnswersOptions;
   readonly #cache: OcspCache<CachedAnswer>;
-  #changes = 0;
+  readonly #statuses: KnownStatuses;
 
   constructor(options: OcspAnswersOptions) {
     this.#options = options;
+    this.#statuses = new KnownStatuses(options.statuses, options.clock);
     this.#cache = options.cache ?? new OcspCache();
   }
 
   /** Something was revoked: what is kept is compared with the store before it is given again. */
   statusChanged(): void {
-    this.#changes++;
+    this.#statuses.changed();
   }
 
   /** Others answer from now on. */
@@ -125,12 +121,12 @@ export class OcspAnswers {
   }
 
   #sign(responder: OcspResponder, { certIds, nonce }: OcspRequest, key: string | undefined): OcspAnswer {
-    const { clock, signer, statuses } = this.#options;
+    const { clock, signer } = this.#options;
     const { generation } = responder;
     const now = clock.now();
     const singles = certIds.map(({ raw, serial }) => ({
       certId: raw,
-      status: statuses.status(generation, formatSerial(serial)),
+      status: this.#statuses.status(generation, formatSerial(serial)),
     }));
     const prepared = PreparedOcsp.of({ responder, singles, nonce, now });
     const der = signOcsp(signer, prepared);
@@ -148,8 +144,6 @@ export class OcspAnswers {
         status: only.status,
         validFrom: thisUpdate,
         validUntil: thisUpdate + (nextUpdate - thisUpdate) / 2,
-        checkedAt: now,
-        changes: this.#changes,
       });
     return answer;
   }
@@ -158,21 +152,13 @@ export class OcspAnswers {
     const entry = this.#cache.get(key);
     if (entry === undefined) return undefined;
     const now = this.#options.clock.now();
-    const checked =
-      entry.changes === this.#changes && now >= entry.checkedAt && now - entry.checkedAt < RECHECK;
-    if (now >= entry.validFrom && now < entry.validUntil && (checked || this.#unchanged(entry, now)))
-      return entry.answer;
+    if (now >= entry.validFrom && now < entry.validUntil && this.#isUnchanged(entry)) return entry.answer;
     this.#cache.delete(key);
     return undefined;
   }
 
-  #unchanged(entry: CachedAnswer, now: Instant): boolean {
-    const changes = this.#changes;
-    const status = this.#options.statuses.status(entry.generation, entry.serial);
-    if (!sameStatus(status, entry.status)) return false;
-    entry.checkedAt = now;
-    entry.changes = changes;
-    return true;
+  #isUnchanged({ generation, serial, status }: CachedAnswer): boolean {
+    return sameStatus(this.#statuses.status(generation, serial), status);
   }
 
   /** One generation: another one's responder cannot vouch for it. */

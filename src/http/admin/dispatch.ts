@@ -8,6 +8,7 @@ import { type Operation, type Route, ROUTES } from '../../api/routes.ts';
 import { type Door, type Principal, principalId } from '../../domain/identity/principal.ts';
 import { fromUtf8, sha256, toHex } from '../../x509/bytes.ts';
 import { readJson } from '../body.ts';
+import { endWhenRead } from '../linger.ts';
 import { problemReply } from '../problem.ts';
 import type { Exchange, Reply } from './exchange.ts';
 import { etagOf, isKnown } from './etag.ts';
@@ -202,15 +203,3 @@ export function sendProblem(
   response.write(body);
   endWhenRead(request, response);
 }
-
-/** RFC 9112 9.6: closed while the client still writes, the connection would be reset before it has read the answer. */
-function endWhenRead(request: IncomingMessage, response: ServerResponse): void {
-  const end = (): void => {
-    clearTimeout(timer);
-    response.end();
-  };
-  const timer = setTimeout(end, LINGER_MILLISECONDS);
-  request.once('end', end).once('close', end).once('error', end).resume();
-}
-
-const LINGER_MILLISECONDS = 1000;

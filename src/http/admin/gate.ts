@@ -59,7 +59,9 @@ async function authenticate(ports: AdminPorts, request: IncomingMessage, door: D
         fix: 'Use `chancery … --data DIR`, or send a certificate and its chain with the connection.',
       });
     const record = loginRecord(ports, request, presented.serial);
-    return authenticateCertificate(presented, record, ports.loginRules, ports.clock.now());
+    const principal = authenticateCertificate(presented, record, ports.loginRules, ports.clock.now());
+    ports.presented(presented.serial);
+    return principal;
   } catch (error) {
     if (error instanceof ChanceryError) ports.refusedAnonymous(error, door.address);
     throw error;

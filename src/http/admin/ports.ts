@@ -13,6 +13,8 @@ import type { GenerationState } from '../../domain/issuance/generations.ts';
 import type { Generation, IssuerPolicy, PendingGeneration, Root } from '../../domain/issuance/issuer.ts';
 import type { Inventory } from '../../domain/issuance/ports.ts';
 import type { StoredCrl } from '../../domain/revocation/crl.ts';
+import type { CrlScope, PublishedCrl } from '../../domain/revocation/ports.ts';
+import type { RevocationPorts } from '../../domain/revocation/request.ts';
 import type { Bytes } from '../../x509/bytes.ts';
 import type { Answered, RefusalOfAnonymous } from './exchange.ts';
 
@@ -66,6 +68,23 @@ export interface RootActions {
   importCrl(der: Bytes, actor: Actor): Promise<StoredCrl>;
 }
 
+/** What is published of one scope of a generation. */
+export interface IssuerCrlView {
+  readonly generation: string;
+  readonly scope: CrlScope;
+  readonly url: string;
+  readonly crl: PublishedCrl | undefined;
+  /** Why the next one was not published. */
+  readonly problem: string | undefined;
+}
+
+/** CRLs of issuers. */
+export interface IssuerCrlActions {
+  view(): readonly IssuerCrlView[];
+  /** All scopes anew; rejects with `crl_refused`, `not_ready`, `lint_failed`, `self_check_failed`. */
+  publish(generation: string, acceptClock: boolean, actor: Actor): Promise<readonly PublishedCrl[]>;
+}
+
 export interface AdminPorts {
   readonly clock: Clock;
   readonly trustDomain: TrustDomain;
@@ -73,14 +92,18 @@ export interface AdminPorts {
   readonly startedAt: Instant;
   readonly issuance: IssuancePorts;
   readonly inventory: Inventory;
+  readonly revocation: RevocationPorts;
   readonly authority: AuthorityView;
   readonly generations: GenerationActions;
   readonly roots: RootActions;
+  readonly crls: IssuerCrlActions;
   readonly grants: GrantBook;
   readonly tokens: TokenStore;
   /** What a token tells its holder: where to go, and which root to expect there. */
   readonly enrolment: () => { readonly url: string; readonly root: string };
   readonly loginRules: LoginRules;
+  /** A certificate logged in; remembered, and written later. */
+  readonly presented: (serial: string) => void;
   readonly jwt: JwtAuthenticator;
   /** Where people log in. */
   readonly loginProviders: readonly LoginProvider[];

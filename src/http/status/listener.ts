@@ -1,6 +1,8 @@
 /** The status listener: plain HTTP for relying parties and probes. It says nothing that is not public. */
 import type { RequestListener } from 'node:http';
 import type { Bytes } from '../../x509/bytes.ts';
+import { createCrlHandler, type CrlPorts } from './crl.ts';
+import { type CrlBundlePorts, createCrlBundleHandler } from './crl-bundle.ts';
 import { createOcspHandler, type OcspPorts } from './ocsp.ts';
 
 export interface Readiness {
@@ -12,20 +14,20 @@ export interface Readiness {
 export interface StatusPorts {
   /** DER of a generation's or root's certificate. */
   readonly certificate: (id: string) => Bytes | undefined;
-  /** DER of a root's CRL. */
-  readonly rootCrl: (root: string) => Bytes | undefined;
+  readonly crls: CrlPorts;
+  readonly crlBundles: CrlBundlePorts;
   readonly readiness: () => Readiness;
   readonly ocsp: OcspPorts;
 }
 
 const CERTIFICATE = /^\/issuers\/([a-z0-9][a-z0-9._-]{0,62})\.crt$/;
 
-const ROOT_CRL = /^\/crl\/([a-z0-9][a-z0-9._-]{0,62})\.crl$/;
-
 export function createStatusListener(ports: StatusPorts): RequestListener {
   const ocsp = createOcspHandler(ports.ocsp);
+  const crl = createCrlHandler(ports.crls);
+  const crlBundle = createCrlBundleHandler(ports.crlBundles);
   return (request, response) => {
-    if (ocsp(request, response)) return;
+    if (ocsp(request, response) || crl(request, response) || crlBundle(request, response)) return;
     const reply = answer(ports, request.url ?? '');
     const allowed = request.method === 'GET' || request.method === 'HEAD';
     const { status, type, body, maxAge } = allowed
@@ -69,9 +71,5 @@ function answer(ports: StatusPorts, url: string): Answer {
   const der = id === undefined ? undefined : ports.certificate(id);
   // RFC 5280 4.2.2.1: one DER certificate
   if (der !== undefined) return { status: 200, type: 'application/pkix-cert', body: der, maxAge: 3600 };
-  const root = ROOT_CRL.exec(url)?.[1];
-  const crl = root === undefined ? undefined : ports.rootCrl(root);
-  // RFC 2585 4.2: one DER CRL
-  if (crl !== undefined) return { status: 200, type: 'application/pkix-crl', body: crl, maxAge: 3600 };
   return text(404, 'there is nothing at this path\n');
 }

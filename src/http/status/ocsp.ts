@@ -5,7 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Clock, type Instant, SECOND } from '../../base/clock.ts';
 import type { OcspAnswer } from '../../domain/revocation/ocsp-answers.ts';
-import { type Bytes, sha256, toHex } from '../../x509/bytes.ts';
+import { type Bytes, sha256, toHex, toLatin1 } from '../../x509/bytes.ts';
 
 export interface OcspPorts {
   readonly clock: Clock;
@@ -25,14 +25,16 @@ export function createOcspHandler({
   clock,
   answer,
 }: OcspPorts): (request: IncomingMessage, response: ServerResponse) => boolean {
+  const outbox = new Outbox();
   const reply = (request: IncomingMessage, response: ServerResponse, octets: Bytes): void => {
     const given = answer(octets);
-    if (!(given instanceof Promise)) send(request, response, given, clock.now());
-    else
+    if (given instanceof Promise)
       given.then(
         (later) => send(request, response, later, clock.now()),
         () => response.destroy(),
       );
+    else if (given.cached) send(request, response, given, clock.now());
+    else outbox.put(() => send(request, response, given, clock.now()));
   };
   return (request, response) => {
     const url = request.url ?? '';
@@ -57,6 +59,23 @@ export function createOcspHandler({
         return true;
     }
   };
+}
+
+/**
+ * Answers that had to be signed leave together, once everything that has arrived is signed: each write that wakes a
+ * sleeping client up costs as much as a signature, and one of a row does.
+ */
+class Outbox {
+  #waiting: (() => void)[] = [];
+
+  put(letter: () => void): void {
+    if (this.#waiting.push(letter) > 1) return;
+    setImmediate(() => {
+      const letters = this.#waiting;
+      this.#waiting = [];
+      for (const post of letters) post();
+    });
+  }
 }
 
 /** What no reader takes for a request. */
@@ -99,21 +118,24 @@ function unescapeText(text: string): string {
   }
 }
 
-interface Validators {
+interface Rendered {
+  /** The octets as text: head and body leave in one write, which costs less than two that are gathered. */
+  readonly text: string;
   readonly etag: string;
   readonly lastModified: string;
   readonly modifiedAt: Instant;
 }
 
 /** Of an answer that is given again they are made once. */
-const validators = new WeakMap<OcspAnswer, Validators>();
+const rendered = new WeakMap<OcspAnswer, Rendered>();
 
-function validatorsOf(answer: OcspAnswer, thisUpdate: Instant): Validators {
-  let known = validators.get(answer);
+function renderedOf(answer: OcspAnswer, thisUpdate: Instant): Rendered {
+  let known = rendered.get(answer);
   if (known === undefined) {
     const etag = `"${toHex(sha256(answer.der))}"`;
-    known = { etag, lastModified: httpDate(thisUpdate), modifiedAt: thisUpdate };
-    validators.set(answer, known);
+    const text = toLatin1(answer.der);
+    known = { text, etag, lastModified: httpDate(thisUpdate), modifiedAt: thisUpdate };
+    rendered.set(answer, known);
   }
   return known;
 }
@@ -125,11 +147,11 @@ function send(request: IncomingMessage, response: ServerResponse, answer: OcspAn
       ...['content-type', 'application/ocsp-response', 'content-length', String(der.length)],
       ...['cache-control', 'no-store', 'x-content-type-options', 'nosniff'],
     ]);
-    response.end(der);
+    response.end(toLatin1(der), 'latin1');
     return;
   }
   const maxAge = Math.max(0, Math.min(MAX_AGE, Math.floor((validity.nextUpdate - now) / SECOND)));
-  const { etag, lastModified, modifiedAt } = validatorsOf(answer, validity.thisUpdate);
+  const { text, etag, lastModified, modifiedAt } = renderedOf(answer, validity.thisUpdate);
   const caching = [
     ...['cache-control', cacheControl(maxAge), 'expires', httpDate(now + maxAge * SECOND)],
     ...['etag', etag, 'last-modified', lastModified],
@@ -144,7 +166,7 @@ function send(request: IncomingMessage, response: ServerResponse, answer: OcspAn
     ...['x-content-type-options', 'nosniff'],
     ...caching,
   ]);
-  response.end(der);
+  response.end(text, 'latin1');
 }
 
 const cacheControls = Array.from(

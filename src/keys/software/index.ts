@@ -17,5 +17,6 @@ export {
   writePrivateFile,
 } from './private-files.ts';
 export { type OpenedRoot, openRootFile, type RootIdentity, sealRootFile } from './root-file.ts';
+export { openBox, sealBox } from './sealed-box.ts';
 export { signingKeyOf } from './signing-key.ts';
 export { SoftwareKeys, type SoftwareKeysOptions } from './store.ts';

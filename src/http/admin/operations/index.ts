@@ -6,11 +6,14 @@ import type { Exchange, Handler, Reply } from '../exchange.ts';
 import type { AdminPorts } from '../ports.ts';
 import { auditOperations } from './audit.ts';
 import { authorityOperations } from './authority.ts';
+import { crlOperations } from './crls.ts';
+import { crlOperations } from './crls.ts';
 import { grantOperations } from './grants.ts';
 import { hierarchyOperations } from './hierarchy.ts';
 import { inventoryOperations } from './inventory.ts';
 import { issuingOperations } from './issuing.ts';
 import { loginOperations } from './logins.ts';
+import { revocationOperations } from './revocations.ts';
 import { tokenOperations } from './tokens.ts';
 
 export type Handlers = { readonly [O in Operation]: Handler };
@@ -20,7 +23,10 @@ export const HANDLERS = (ports: AdminPorts): Handlers => ({
   ...inventoryOperations(ports),
   ...authorityOperations(ports),
   ...hierarchyOperations(ports),
+  ...crlOperations(ports),
+  ...crlOperations(ports),
   ...grantOperations(ports),
+  ...revocationOperations(ports),
   ...tokenOperations(ports),
   ...loginOperations(ports),
   ...auditOperations(ports),
@@ -33,6 +39,7 @@ export const HANDLERS = (ports: AdminPorts): Handlers => ({
         trustDomain: ports.trustDomain,
         principal: principalId(principal),
         startedAt: formatInstant(ports.startedAt),
+        statusUrl: new URL('.', ports.issuance.urls.ocsp).href,
         certificates: ports.inventory.count(),
         ...(expiry === undefined ? {} : { headroomSeconds: Math.max(0, Math.floor((expiry - now) / 1000)) }),
       },

@@ -2,9 +2,8 @@
 import type { CertificateList, CertificateQuery as QueryParameters } from '../../../api/certificates.ts';
 import { ChanceryError } from '../../../base/errors.ts';
 import { parseInstant } from '../../../base/clock.ts';
-import { decide, grantOfEveryName } from '../../../domain/identity/authorize.ts';
-import { type Principal, principalIds } from '../../../domain/identity/principal.ts';
-import { isReserved } from '../../../domain/identity/spiffe-id.ts';
+import type { Principal } from '../../../domain/identity/principal.ts';
+import { coverage } from '../../../domain/issuance/covered.ts';
 import { parseLabel } from '../../../domain/issuance/labels.ts';
 import type { CertificateQuery, StoredCertificate } from '../../../domain/issuance/ports.ts';
 import type { Exchange, Reply } from '../exchange.ts';
@@ -17,16 +16,9 @@ const SCAN_LIMIT = 2000;
 export const inventoryOperations = (ports: AdminPorts) => {
   const { inventory, authority, grants, trustDomain, clock } = ports;
 
-  function maySee(principal: Principal, stored: StoredCertificate): boolean {
-    if (principal.kind === 'mtls' && principal.serial === stored.serial) return true;
-    const { issuer, profile, names } = stored;
-    const ask = { verb: 'read', issuer, profile } as const;
-    // reserved names are the authority's own, and in no grant: who reads everything else of an issuer reads these too
-    if (names.some(({ kind, value }) => kind === 'uri' && isReserved(value, trustDomain)))
-      return grantOfEveryName(grants.of(principal), principal, ask, trustDomain) !== undefined;
-    return decide(grants.of(principal), { ...ask, principalIds: principalIds(principal), names }, trustDomain)
-      .allowed;
-  }
+  const maySee = (principal: Principal, stored: StoredCertificate): boolean =>
+    (principal.kind === 'mtls' && principal.serial === stored.serial) ||
+    coverage(grants.of(principal), principal, 'read', stored, trustDomain).decision.allowed;
 
   return {
     listCertificates: ({ query, principal }: Exchange<unknown, QueryParameters>): Reply => {
@@ -56,7 +48,8 @@ export const inventoryOperations = (ports: AdminPorts) => {
           rule: 'a `read` grant covers issuer, profile and every name of a certificate',
           fix: 'See `chancery cert list`.',
         });
-      return { body: renderDetail(authority, stored, clock.now()) };
+      const revoked = ports.revocation.store.find(stored.generation, stored.serial);
+      return { body: renderDetail(authority, stored, revoked, clock.now()) };
     },
   };
 };

@@ -10,6 +10,7 @@ import {
   type StoredCertificate,
 } from '../../../domain/issuance/ports.ts';
 import { CRL_REASONS } from '../../../x509/crl.ts';
+import type { StoredRevocation } from '../../../domain/revocation/ports.ts';
 import { encodePem } from '../../../x509/pem.ts';
 import type { AuthorityView } from '../ports.ts';
 
@@ -68,6 +69,7 @@ export const renderSummary = (stored: StoredCertificate, now: Instant): Certific
   issuedAt: formatInstant(stored.issuedAt),
   state: certificateState(stored, now),
   keyFingerprint: stored.keyFingerprint,
+  ...(stored.presentedAt === null ? {} : { lastPresentedAt: formatInstant(stored.presentedAt) }),
   ...(stored.revokedAt === null ? {} : { revokedAt: formatInstant(stored.revokedAt) }),
   ...(stored.revocationReason === null
     ? {}
@@ -80,6 +82,7 @@ export const renderSummary = (stored: StoredCertificate, now: Instant): Certific
 export function renderDetail(
   authority: AuthorityView,
   stored: StoredCertificate,
+  revocation: StoredRevocation | undefined,
   now: Instant,
 ): CertificateDetail {
   const generation = authority.generation(stored.generation);
@@ -87,5 +90,20 @@ export function renderDetail(
     ...renderSummary(stored, now),
     certificate: certificatePem(stored.der),
     ...(generation === undefined ? { chain: [], roots: [] } : chainOf(authority, generation)),
+    ...(revocation === undefined ? {} : { revocation: renderRevocation(revocation) }),
   };
 }
+
+const renderRevocation = ({
+  revokedAt,
+  reason,
+  recordedAt,
+  crlSeenAt,
+  ocspSeenAt,
+}: StoredRevocation): NonNullable<CertificateDetail['revocation']> => ({
+  revokedAt: formatInstant(revokedAt),
+  reason,
+  recordedAt: formatInstant(recordedAt),
+  ...(crlSeenAt === null ? {} : { crlSeenAt: formatInstant(crlSeenAt) }),
+  ...(ocspSeenAt === null ? {} : { ocspSeenAt: formatInstant(ocspSeenAt) }),
+});

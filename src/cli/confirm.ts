@@ -1,0 +1,25 @@
+/** The word of a person before something that cannot be undone. */
+import { ChanceryError } from '../base/errors.ts';
+import { say, type Terminal } from './terminal.ts';
+
+/** Throws `usage` where `--yes` was not given and nobody can be asked: nothing ever waits for a pipe. */
+export function requireSomebody(terminal: Terminal, yes: boolean | undefined, deed: string): void {
+  if (yes === true || terminal.ask !== undefined) return;
+  throw new ChanceryError('usage', {
+    message: `${deed} is not undone, and nobody is here to be asked`,
+    rule: 'without a terminal it takes --yes',
+    fix: 'Look at it with --dry-run, then add --yes.',
+  });
+}
+
+/** Has `word` typed. Throws `usage` where something else was. */
+export async function confirm(terminal: Terminal, word: string, what: string): Promise<void> {
+  const typed = await terminal.ask?.(`Type ${word} to ${what}: `);
+  if (typed?.trim() === word) return;
+  say(terminal, '');
+  throw new ChanceryError('usage', {
+    message: 'not confirmed; nothing was changed',
+    rule: `the answer is ${word}`,
+    fix: 'Run it again and type that, or add --yes.',
+  });
+}

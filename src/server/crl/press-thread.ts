@@ -1,0 +1,33 @@
+/** Entry of the thread that lays CRLs out and writes them: one order after the other, each answered once. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { ChanceryError, isChanceryError } from '../../base/errors.ts';
+import { CrlRows } from '../../db/sqlite/crl-rows.ts';
+import { layOut, type LayoutOrder, writeCrl, type WriteOrder } from './layout.ts';
+
+export type PressOrder =
+  | { readonly kind: 'lay-out'; readonly order: LayoutOrder }
+  | { readonly kind: 'write'; readonly order: WriteOrder };
+
+export type PressAnswer =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly code: string; readonly message: string; readonly rule: string };
+
+const port = parentPort;
+if (port === null) throw new Error('this is a worker thread');
+const rows = new CrlRows((workerData as { readonly database: string }).database);
+
+port.on('message', (message: PressOrder) => {
+  port.postMessage(answer(message));
+});
+
+function answer(message: PressOrder): PressAnswer {
+  try {
+    const value = message.kind === 'lay-out' ? layOut(rows, message.order) : writeCrl(message.order);
+    return { ok: true, value };
+  } catch (error) {
+    const known = isChanceryError(error)
+      ? error
+      : new ChanceryError('internal', error instanceof Error ? error.message : String(error));
+    return { ok: false, code: known.code, message: known.message, rule: known.detail.rule ?? '' };
+  }
+}

@@ -1,0 +1,334 @@
+/** Keeps the CRLs of all generations published: before the server is ready, after revocations, on schedule. */
+import { open, readFile } from 'node:fs/promises';
+import { ChanceryError } from '../base/errors.ts';
+import { type Clock, type Duration, formatInstant, type Instant, SECOND } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Generation, StatusUrls } from '../domain/issuance/issuer.ts';
+import { publishesCrls, scopeIsDue, scopesOf } from '../domain/revocation/issuer-crl.ts';
+import type { CrlScope, PublishedCrl, PublishedCrlStore } from '../domain/revocation/ports.ts';
+import type { AuditDraft } from '../domain/audit/entry.ts';
+import type { Actor, IssuerCrlActions, IssuerCrlView } from '../http/admin/ports.ts';
+import type { ServedCrl } from '../http/status/crl.ts';
+import type { Authority } from './authority.ts';
+import type { CrlFolder } from './crl/files.ts';
+import { type CrlPublisher, draft, isRefusal } from './crl/publisher.ts';
+import { missing } from './hierarchy-words.ts';
+
+export interface IssuerCrlsOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly authority: Pick<Authority, 'allGenerations' | 'generation'>;
+  readonly store: PublishedCrlStore;
+  readonly publisher: CrlPublisher;
+  readonly folder: CrlFolder;
+  readonly urls: Pick<StatusUrls, 'crlShard' | 'crlFull'>;
+  /** Records audit entries that stand for themselves. */
+  readonly record: (drafts: readonly AuditDraft[]) => Promise<void>;
+  /** Whether nothing may be published for a generation: it was imported without its past. */
+  readonly heldBack: (generation: string) => boolean;
+  /** Closes the thread. */
+  readonly close: () => Promise<void>;
+}
+
+const SCHEDULE: Actor = { principal: 'system:schedule', door: 'internal', requestId: 'crl' };
+/** Revocations within it share a CRL. */
+const DEBOUNCE = SECOND / 2;
+const LOOK_EVERY = 5 * SECOND;
+const RETRY_AFTER = 30 * SECOND;
+/** A long list is built again only after a pause of so many times what it took. */
+const PAUSE_FACTOR = 5;
+const LONGEST_PAUSE = 20 * SECOND;
+/** Who has begun to read the file before can end. */
+const REMOVE_AFTER = 10 * SECOND;
+const IN_MEMORY = 1024 * 1024;
+
+interface Job {
+  readonly generation: Generation;
+  readonly scope: CrlScope;
+}
+
+const keyOf = (generation: string, scope: CrlScope): string => `${generation}/${scope}`;
+
+export class IssuerCrls implements IssuerCrlActions {
+  readonly #options: IssuerCrlsOptions;
+  readonly #published = new Map<string, PublishedCrl>();
+  readonly #bodies = new Map<string, { readonly file: string; readonly octets: Buffer }>();
+  /** Scopes whose file is not what its record says: built anew whether due or not. */
+  readonly #unsound = new Set<string>();
+  readonly #problems = new Map<string, { readonly reason: string; readonly retryAt: Instant }>();
+  readonly #pausedUntil = new Map<string, Instant>();
+  #turn: Promise<unknown> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+  #lookedAt = -Infinity;
+  #closed = false;
+  #builds = { count: 0, seconds: 0, refused: 0 };
+
+  constructor(options: IssuerCrlsOptions) {
+    this.#options = options;
+  }
+
+  /** Sweeps the folder, finds files that are not what their records say, and publishes what is due. */
+  async open(): Promise<void> {
+    const { store, folder, authority, log } = this.#options;
+    const published = store.published();
+    for (const crl of published) this.#published.set(keyOf(crl.generation, crl.scope), crl);
+    const swept = await folder.sweep(published);
+    if (swept > 0) log.info('removed CRL files that no record names', { count: swept });
+    for (const crl of published) {
+      const generation = authority.generation(crl.generation);
+      if (generation === undefined || !this.#publishes(generation) || (await this.#isAsRecorded(crl)))
+        continue;
+      this.#unsound.add(keyOf(crl.generation, crl.scope));
+      log.warn('a CRL is not what its record says and is built anew', {
+        generation: crl.generation,
+        scope: String(crl.scope),
+      });
+    }
+    await this.publishDue();
+  }
+
+  /** A revocation was recorded; returns at once. */
+  revoked = (): void => {
+    this.#wake(DEBOUNCE);
+  };
+
+  /** All scopes of a generation are published. Rejects with why not. */
+  async ensure(id: string): Promise<void> {
+    const generation = this.#generation(id);
+    if (this.#options.heldBack(id)) throw heldBackError(id);
+    await this.#exclusively(async () => {
+      for (const scope of scopesOf(generation))
+        if (!this.#published.has(keyOf(id, scope)))
+          await this.#publish({ generation, scope }, SCHEDULE, false);
+    });
+  }
+
+  /** Called every second. */
+  tick(): void {
+    const now = this.#options.clock.now();
+    if (Math.abs(now - this.#lookedAt) < LOOK_EVERY) return;
+    this.#lookedAt = now;
+    this.#wake(0);
+  }
+
+  /** Everything that is due, shards before complete lists. What fails is said, and tried again later. */
+  publishDue(): Promise<void> {
+    return this.#exclusively(async () => {
+      for (let next = this.#nextDue(); next !== undefined && !this.#closed; next = this.#nextDue())
+        await this.#attempt(next);
+    });
+  }
+
+  /** All scopes anew. With `acceptClock` dated by the clock as it is, although an earlier one lies in the future. */
+  publish(id: string, acceptClock: boolean, actor: Actor): Promise<readonly PublishedCrl[]> {
+    const generation = this.#generation(id);
+    if (this.#options.heldBack(id)) return Promise.reject(heldBackError(id));
+    return this.#exclusively(async () => {
+      if (acceptClock) await this.#acceptClock(generation, actor);
+      const crls: PublishedCrl[] = [];
+      for (const scope of scopesOf(generation))
+        crls.push(await this.#publish({ generation, scope }, actor, acceptClock));
+      return crls;
+    });
+  }
+
+  /** For the status listener. Never one that has run out: it is built anew, or rejects with `not_ready`. */
+  async serve(id: string, scope: CrlScope): Promise<ServedCrl | undefined> {
+    const generation = this.#options.authority.generation(id);
+    const key = keyOf(id, scope);
+    if (generation === undefined || !scopesOf(generation).includes(scope)) return undefined;
+    const usable = (): PublishedCrl | undefined => {
+      const crl = this.#published.get(key);
+      const good = crl !== undefined && this.#options.clock.now() < crl.nextUpdate && !this.#unsound.has(key);
+      return good ? crl : undefined;
+    };
+    if (usable() === undefined && this.#publishes(generation))
+      await this.#exclusively(async () => {
+        if (usable() === undefined && !this.#isPaused(key)) await this.#attempt({ generation, scope });
+      });
+    const crl = usable();
+    if (crl !== undefined) return { ...crl, body: await this.#body(key, crl) };
+    throw new ChanceryError('not_ready', {
+      message: `no CRL ${scope} of ${id} is valid now`,
+      rule: 'RFC 5280 5.1.2.5: a CRL is not used after its nextUpdate',
+      fix: 'Ask again soon.',
+      retryAfter: 10,
+    });
+  }
+
+  /** Every scope of every generation that publishes. */
+  view(): readonly IssuerCrlView[] {
+    return this.#jobs().map(({ generation: { id }, scope }) => ({
+      generation: id,
+      scope,
+      url: scope === 'full' ? this.#options.urls.crlFull(id) : this.#options.urls.crlShard(id, scope),
+      crl: this.#published.get(keyOf(id, scope)),
+      problem: this.#options.heldBack(id)
+        ? heldBackError(id).message
+        : this.#problems.get(keyOf(id, scope))?.reason,
+    }));
+  }
+
+  /** Built since the start, how long that took, and what was refused. */
+  builds = (): { readonly count: number; readonly seconds: number; readonly refused: number } => this.#builds;
+
+  /** Scopes that relying parties cannot use now. */
+  unusable(): readonly string[] {
+    const now = this.#options.clock.now();
+    return this.#jobs()
+      .filter(({ generation }) => !this.#options.heldBack(generation.id))
+      .map(({ generation, scope }) => keyOf(generation.id, scope))
+      .filter((key) => this.#unsound.has(key) || (this.#published.get(key)?.nextUpdate ?? 0) <= now);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    await this.#turn;
+    await this.#options.close();
+  }
+
+  #wake(after: Duration): void {
+    if (this.#closed || this.#timer !== undefined) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      void this.publishDue().catch((error: unknown) => {
+        this.#options.log.error('CRLs could not be looked after', { reason: String(error) });
+      });
+    }, after);
+    this.#timer.unref();
+  }
+
+  #exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(() => {
+      if (this.#closed)
+        throw new ChanceryError('shutting_down', { message: 'the server stops', retryAfter: 5 });
+      return work();
+    });
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  #publishes(generation: Generation): boolean {
+    return publishesCrls(generation, this.#options.clock.now());
+  }
+
+  #jobs(): Job[] {
+    return this.#options.authority
+      .allGenerations()
+      .filter((generation) => this.#publishes(generation))
+      .flatMap((generation) => scopesOf(generation).map((scope) => ({ generation, scope })));
+  }
+
+  #isPaused(key: string): boolean {
+    const until = this.#problems.get(key)?.retryAt ?? this.#pausedUntil.get(key) ?? 0;
+    const left = until - this.#options.clock.now();
+    // a clock that was set back ends no pause by years
+    return left > 0 && left <= RETRY_AFTER;
+  }
+
+  #nextDue(): Job | undefined {
+    const { store, clock, heldBack } = this.#options;
+    const due = this.#jobs().filter(({ generation: { id }, scope }) => {
+      const key = keyOf(id, scope);
+      if (heldBack(id) || this.#isPaused(key)) return false;
+      return (
+        this.#unsound.has(key) ||
+        scopeIsDue(this.#published.get(key), store.latestSequence(id, scope), clock.now())
+      );
+    });
+    return due.find(({ scope }) => scope !== 'full') ?? due[0];
+  }
+
+  async #attempt(job: Job): Promise<void> {
+    const { clock, log, record } = this.#options;
+    const key = keyOf(job.generation.id, job.scope);
+    try {
+      await this.#publish(job, SCHEDULE, false);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      const said = this.#problems.get(key)?.reason === reason;
+      this.#problems.set(key, { reason, retryAt: clock.now() + RETRY_AFTER });
+      if (said) return;
+      const facts = { generation: job.generation.id, scope: String(job.scope), reason };
+      log.error('a CRL was not published; the one before it stays served', facts);
+      if (!isRefusal(error)) return;
+      this.#builds = { ...this.#builds, refused: this.#builds.refused + 1 };
+      await record([draft(clock.now(), SCHEDULE, 'crl.refused', facts, 'refused')]).catch(() => undefined);
+    }
+  }
+
+  async #publish(job: Job, actor: Actor, acceptClock: boolean): Promise<PublishedCrl> {
+    const { publisher, clock } = this.#options;
+    const { generation, scope } = job;
+    const key = keyOf(generation.id, scope);
+    const before = this.#published.get(key);
+    const published = [...this.#published.values()].filter((crl) => crl.generation === generation.id);
+    const started = performance.now();
+    const crl = await publisher.publish({ generation, scope, published, acceptClock, actor });
+    const took = performance.now() - started;
+    this.#published.set(key, crl);
+    this.#bodies.delete(key);
+    this.#unsound.delete(key);
+    this.#problems.delete(key);
+    if (before !== undefined) this.#removeLater(before);
+    this.#builds = {
+      ...this.#builds,
+      count: this.#builds.count + 1,
+      seconds: this.#builds.seconds + took / SECOND,
+    };
+    if (scope === 'full')
+      this.#pausedUntil.set(key, clock.now() + Math.min(LONGEST_PAUSE, PAUSE_FACTOR * took));
+    return crl;
+  }
+
+  #removeLater(crl: PublishedCrl): void {
+    setTimeout(() => {
+      void this.#options.folder.remove(crl).catch(() => undefined);
+    }, REMOVE_AFTER).unref();
+  }
+
+  async #acceptClock(generation: Generation, actor: Actor): Promise<void> {
+    const { clock, record } = this.#options;
+    const now = clock.now();
+    const latest = Math.max(
+      0,
+      ...[...this.#published.values()]
+        .filter((crl) => crl.generation === generation.id)
+        .map(({ thisUpdate }) => thisUpdate),
+    );
+    if (latest <= now) return;
+    const details = { generation: generation.id, before: formatInstant(latest), now: formatInstant(now) };
+    await record([draft(now, actor, 'crl.clock.accepted', details)]);
+  }
+
+  async #body(key: string, crl: PublishedCrl): Promise<ServedCrl['body']> {
+    const path = this.#options.folder.path(crl);
+    if (crl.size > IN_MEMORY) {
+      return async () => (await open(path)).createReadStream({ highWaterMark: 256 * 1024 });
+    }
+    const known = this.#bodies.get(key);
+    if (known?.file === crl.file) return known.octets;
+    const octets = await readFile(path);
+    if (this.#published.get(key)?.file === crl.file) this.#bodies.set(key, { file: crl.file, octets });
+    return octets;
+  }
+
+  /** Its octets are those of the record, and it names the URL that certificates name now. */
+  async #isAsRecorded(crl: PublishedCrl): Promise<boolean> {
+    const { folder, urls } = this.#options;
+    if (!(await folder.isSound(crl))) return false;
+    return crl.scope === 'full' || folder.names(crl, urls.crlShard(crl.generation, crl.scope));
+  }
+
+  #generation(id: string): Generation {
+    return this.#options.authority.generation(id) ?? missing('generation', id);
+  }
+}
+
+const heldBackError = (id: string): ChanceryError =>
+  new ChanceryError('not_ready', {
+    message: `no CRL is published for ${id}: it was imported without what was revoked before`,
+    rule: 'a CRL names everything that its issuer has revoked',
+    fix: 'Give its last CRL: chancery issuer import --crl FILE, or --no-previous-crl where there is none.',
+  });
