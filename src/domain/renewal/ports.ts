@@ -1,6 +1,9 @@
 /** What the loop needs of the world. */
 import type { Instant } from '../../base/clock.ts';
 import type { Bytes } from '../../x509/bytes.ts';
+import type { AuditDraft } from '../audit/entry.ts';
+import type { ManagedCertificate } from './managed.ts';
+import type { Version } from './version.ts';
 
 /** A key pair on its way to a target. */
 export interface Pair {
@@ -60,4 +63,75 @@ export interface Probe {
 export interface Seen extends Sight {
   readonly probe: string;
   readonly at: Instant;
+}
+
+/** What of a version is too large or too secret for its facts. Sealed parts were sealed by the caller. */
+export interface Material {
+  /** PKCS#8, sealed; `null` once it is forgotten. */
+  readonly sealedKey: Bytes | null;
+  /** DER, leaf first; empty until it is issued. */
+  readonly certificates: readonly Bytes[];
+  /** Where its order stands at a public CA. */
+  readonly order: OrderProgress | null;
+}
+
+export interface OrderProgress {
+  readonly authority: string;
+  readonly intendedAt: Instant | null;
+  readonly orderUrl: string | null;
+}
+
+/** A managed certificate in somebody's hands: whoever has a newer token took it over. */
+export interface Claim {
+  readonly name: string;
+  readonly token: number;
+}
+
+export interface Progress {
+  readonly managed?: ManagedCertificate;
+  /** Replaced by number, or added. */
+  readonly versions?: readonly Version[];
+  /** What is left out stays as it is. */
+  readonly materials?: readonly ({ readonly version: number } & Partial<Material>)[];
+  readonly audit: readonly AuditDraft[];
+}
+
+export interface ManagedQuery {
+  readonly set?: string | null;
+  readonly limit: number;
+  /** Names after this one. */
+  readonly after?: string | undefined;
+}
+
+/**
+ * Wishes and their versions. Changes are durable, with their audit entries. Who works on one has claimed it; what a
+ * stale holder reports is refused (`claim_lost`), for the token is compared in the write.
+ */
+export interface ManagedStore {
+  find(name: string): ManagedCertificate | undefined;
+  list(query: ManagedQuery): readonly ManagedCertificate[];
+  count(): number;
+  /** Versions that are not over, by number. */
+  living(name: string): readonly Version[];
+  /** All versions, newest first. */
+  history(name: string, limit: number): readonly Version[];
+  material(name: string, version: number): Material | undefined;
+  /** Adds or replaces a wish and makes it due at once. `expected`: its revision before, `undefined` for a new one; throws `precondition_failed`. */
+  put(managed: ManagedCertificate, expected: number | undefined, audit: readonly AuditDraft[]): Promise<void>;
+  /** With all its versions. Throws `not_found`. */
+  remove(name: string, audit: readonly AuditDraft[]): Promise<void>;
+  /** Makes it due at once. */
+  wake(names: readonly string[], now: Instant): Promise<void>;
+  /** Takes what is due and nobody holds, the longest due first. */
+  claim(now: Instant, limit: number, until: Instant): Promise<readonly Claim[]>;
+  /** Holds on. Throws `claim_lost`. */
+  extend(claim: Claim, until: Instant): Promise<void>;
+  /** Throws `claim_lost`. */
+  record(claim: Claim, progress: Progress): Promise<void>;
+  /** Lets go of it until `dueAt`. Throws `claim_lost`. */
+  release(claim: Claim, dueAt: Instant): Promise<void>;
+  /** When the next one is due; `undefined` when none will ever be. */
+  nextDue(): Instant | undefined;
+  /** Wishes whose current certificate has this serial: to be woken when it is revoked. */
+  holding(serial: string): readonly string[];
 }

@@ -9,7 +9,7 @@
 import { DAY, type Duration, type Instant, SECOND } from '../../base/clock.ts';
 import { renewalDue } from './due.ts';
 import type { ManagedCertificate, Wish } from './managed.ts';
-import { type Endpoint, isFit, type Version, versionState } from './version.ts';
+import { type Endpoint, isFit, isOver, type Version, versionState } from './version.ts';
 
 export const START_REASONS = [
   'first',
@@ -44,7 +44,7 @@ export type Step =
   /** A roll-back is due, and no pair is fit for it. */
   | { readonly kind: 'degraded'; readonly version: number; readonly endpoints: readonly Endpoint[] }
   /** Targets drop what they kept of it, its key is forgotten. */
-  | { readonly kind: 'retire'; readonly version: number }
+  | { readonly kind: 'retire'; readonly version: number; readonly lapses: boolean }
   | { readonly kind: 'revoke'; readonly version: number };
 
 export interface Question {
@@ -237,11 +237,13 @@ function clear(
     const restored =
       state !== 'rolled-back' ||
       (current !== undefined && managed.wish.targets.every(({ id }) => delivered(current, id)));
-    if (until <= now && restored) steps.push({ kind: 'retire', version: version.number });
+    if (until <= now && restored)
+      steps.push({ kind: 'retire', version: version.number, lapses: lapses(version, now) });
     else if (until > now) times.push(until);
     return;
   }
-  const { certificate } = version;
-  if (certificate === null || version.revokedAt !== null || certificate.bad === 'revoked') return;
-  if (certificate.notAfter - now >= LAPSES) steps.push({ kind: 'revoke', version: version.number });
+  if (!isOver(version)) steps.push({ kind: 'revoke', version: version.number });
 }
+
+const lapses = ({ certificate }: Version, now: Instant): boolean =>
+  certificate === null || certificate.notAfter - now < LAPSES;

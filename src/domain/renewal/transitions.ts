@@ -22,6 +22,7 @@ export const startedVersion = (
   currentAt: null,
   supersededAt: null,
   retiredAt: null,
+  lapses: false,
   revokedAt: null,
   failedAt: null,
   rolledBackAt: null,
@@ -131,9 +132,15 @@ export const probed = (version: Version, endpoints: readonly Endpoint[], now: In
 
 export const marked = (
   version: Version,
-  as: 'staged' | 'verified' | 'current' | 'superseded' | 'retired' | 'revoked',
+  as: 'staged' | 'verified' | 'current' | 'superseded' | 'revoked',
   now: Instant,
 ): Version => ({ ...version, [`${as}At`]: now });
+
+export const retired = (version: Version, lapses: boolean, now: Instant): Version => ({
+  ...version,
+  retiredAt: now,
+  lapses,
+});
 
 export const notServed = (version: Version, now: Instant): Version => ({ ...version, notServedAt: now });
 export const degraded = (version: Version, now: Instant): Version => ({ ...version, degradedAt: now });

@@ -58,6 +58,8 @@ export interface Version {
   /** A newer one took its place. */
   readonly supersededAt: Instant | null;
   readonly retiredAt: Instant | null;
+  /** Retired with so little life left that nobody revokes it. */
+  readonly lapses: boolean;
   readonly revokedAt: Instant | null;
   readonly failedAt: Instant | null;
   readonly rolledBackAt: Instant | null;
@@ -106,3 +108,9 @@ export const isFit = ({ certificate }: Version, now: Instant): boolean =>
   certificate.bad === null &&
   certificate.notBefore <= now &&
   now <= certificate.notAfter;
+
+/** Nothing will ever happen to it again. */
+export const isOver = ({ failedAt, retiredAt, revokedAt, lapses, certificate }: Version): boolean =>
+  failedAt !== null ||
+  (retiredAt !== null &&
+    (lapses || certificate === null || revokedAt !== null || certificate.bad === 'revoked'));

@@ -141,7 +141,7 @@ class World {
         return;
       }
       case 'retire':
-        this.#put(facts.marked(this.#of(step.version), 'retired', now));
+        this.#put(facts.retired(this.#of(step.version), step.lapses, now));
         return;
       case 'revoke':
         this.#put(facts.marked(this.#of(step.version), 'revoked', now));

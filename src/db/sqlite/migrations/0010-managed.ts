@@ -1,0 +1,39 @@
+/**
+ * Managed certificates and their versions as facts (JSON), with columns for what is searched: when one is due, who holds
+ * it, which versions are not over. The serial is of the version that is current.
+ */
+export const sql = `
+CREATE TABLE managed (
+  name TEXT PRIMARY KEY,
+  set_name TEXT,
+  revision INTEGER NOT NULL,
+  facts TEXT NOT NULL,
+  due_at INTEGER NOT NULL,
+  held_until INTEGER NOT NULL DEFAULT 0,
+  token INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX managed_due ON managed (due_at);
+CREATE INDEX managed_set ON managed (set_name, name);
+
+CREATE TABLE managed_versions (
+  managed TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  over INTEGER NOT NULL,
+  serial TEXT,
+  facts TEXT NOT NULL,
+  sealed_key BLOB,
+  certificates BLOB,
+  order_progress TEXT,
+  PRIMARY KEY (managed, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX managed_versions_living ON managed_versions (managed, number) WHERE over = 0;
+CREATE INDEX managed_versions_serial ON managed_versions (serial) WHERE serial IS NOT NULL;
+
+-- accounts at public CAs; the key is sealed
+CREATE TABLE public_accounts (
+  authority TEXT PRIMARY KEY,
+  directory TEXT NOT NULL,
+  url TEXT,
+  sealed_key BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+`;
