@@ -135,3 +135,79 @@ export interface ManagedStore {
   /** Wishes whose current certificate has this serial: to be woken when it is revoked. */
   holding(serial: string): readonly string[];
 }
+
+/** What is asked of whoever signs. */
+export interface CertificateAsk {
+  readonly managed: ManagedCertificate;
+  readonly version: Version;
+  /** PKCS#8 of the key to be certified. */
+  readonly privateKey: Bytes;
+  /** DER of the leaf that it takes the place of. */
+  readonly replaces: Bytes | undefined;
+  readonly progress: OrderProgress | null;
+  /** Durable when the promise resolves. */
+  readonly save: (progress: OrderProgress) => Promise<void>;
+  /** What happens, for people who watch. */
+  readonly report: (message: string) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface Obtained {
+  /** DER, leaf first. */
+  readonly certificates: readonly Bytes[];
+  /** A generation of ours, or the name of a public CA. */
+  readonly issuedBy: string;
+  readonly window: { readonly start: Instant; readonly end: Instant } | null;
+}
+
+/** Ours through the pipeline, public ones through an order; both go on where they were cut off. */
+export interface CertificateSource {
+  /** Throws `OrderFault`. */
+  obtain(ask: CertificateAsk): Promise<Obtained>;
+  /** Asks the CA when it wants the certificate renewed (RFC 9773); `undefined`: it does not say. */
+  window(
+    issuedBy: string,
+    leaf: Bytes,
+  ): Promise<{ readonly start: Instant; readonly end: Instant; readonly askAgainAt: Instant } | undefined>;
+  /** Reason superseded. */
+  revoke(issuedBy: string, leaf: Bytes): Promise<void>;
+}
+
+/** Why no certificate came. `over`: this order is lost, another one may be made after the ladder. */
+export class OrderFault extends Error {
+  override readonly name = 'OrderFault';
+  readonly over: boolean;
+  readonly retryAt: Instant | undefined;
+
+  constructor(message: string, over: boolean, retryAt?: Instant, cause?: unknown) {
+    super(message, cause === undefined ? {} : { cause });
+    this.over = over;
+    this.retryAt = retryAt;
+  }
+}
+
+/** What people and machines are told of a managed certificate. */
+export const RENEWAL_EVENTS = [
+  'ordered',
+  'renewed',
+  'staged',
+  'verified',
+  'not-served',
+  'rolled-back',
+  'degraded',
+  'retired',
+  'order-failed',
+  'delivery-failed',
+] as const;
+
+export interface RenewalEvent {
+  readonly type: (typeof RENEWAL_EVENTS)[number];
+  readonly time: Instant;
+  readonly managed: string;
+  readonly version: number;
+  readonly owner: string | null;
+  readonly serial: string | null;
+  /** The cause, where something went wrong. */
+  readonly cause: string | null;
+  readonly nextTryAt: Instant | null;
+}
