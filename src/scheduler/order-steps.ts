@@ -1,0 +1,128 @@
+/** A version comes to be: its key, then its certificate. */
+import { formatInstant, type Instant } from '../base/clock.ts';
+import { OrderFault } from '../domain/renewal/ports.ts';
+import type { StartReason } from '../domain/renewal/reconcile.ts';
+import * as facts from '../domain/renewal/transitions.ts';
+import type { IssuedFacts } from '../domain/renewal/version.ts';
+import type { Bytes } from '../x509/bytes.ts';
+import { certificateFingerprint, formatSerial, readCertificate } from '../x509/certificate.ts';
+import type { Desk } from './desk.ts';
+import type { SchedulerPorts } from './ports.ts';
+import { draw, said, tell } from './telling.ts';
+
+/** The key is made first and on record before anybody is asked to certify it. */
+export async function start(desk: Desk, ports: SchedulerPorts, reason: StartReason): Promise<void> {
+  const managed = desk.managed();
+  if (managed === undefined) return;
+  const { clock, box, store, makeKey } = ports;
+  const number = (store.history(managed.name, 1)[0]?.number ?? 0) + 1;
+  const before = desk.current();
+  const reused =
+    managed.wish.key.reuse && before !== undefined && before.certificate?.bad === null
+      ? desk.privateKey(before.number)
+      : undefined;
+  const key = reused ?? (await makeKey(managed.wish.key.algorithm));
+  const version = facts.startedVersion(managed, number, reason, clock.now());
+  await desk.record(() => ({
+    managed: { ...managed, renewAskedAt: null },
+    versions: [version],
+    materials: [{ version: number, sealedKey: box.seal(key, desk.sealContext(number)) }],
+    audit: [ports.draft('managed.started', 'allowed', { managed: managed.name, version: number, reason })],
+  }));
+}
+
+export async function order(
+  desk: Desk,
+  ports: SchedulerPorts,
+  number: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const managed = desk.managed();
+  if (managed === undefined) return;
+  const { source, clock, store } = ports;
+  const before = desk.current();
+  try {
+    const obtained = await source.obtain({
+      managed,
+      version: desk.version(number),
+      privateKey: desk.privateKey(number),
+      replaces: before && desk.material(before.number).certificates[0],
+      progress: desk.material(number).order,
+      save: (progress) =>
+        desk.record(() => ({ materials: [{ version: number, order: progress }], audit: [] })),
+      report: (message) => ports.report(managed.name, number, message),
+      signal,
+    });
+    const issued = factsOf(
+      obtained.certificates,
+      obtained.issuedBy,
+      obtained.window,
+      clock.now(),
+      draw(ports),
+    );
+    await desk.record(() => ({
+      versions: [facts.issued(desk.version(number), issued)],
+      materials: [{ version: number, certificates: obtained.certificates }],
+      audit: [
+        ports.draft('managed.issued', 'allowed', {
+          managed: managed.name,
+          version: number,
+          serial: issued.serial,
+          issuedBy: issued.issuedBy,
+          notAfter: formatInstant(issued.notAfter),
+        }),
+      ],
+    }));
+    tell(ports, desk.version(number), 'ordered');
+  } catch (error) {
+    const fault = error instanceof OrderFault ? error : undefined;
+    const cause = said(error);
+    const now = clock.now();
+    if (fault?.over === true) {
+      const held = facts.held(store.find(managed.name) ?? managed, now, draw(ports), fault.retryAt);
+      await desk.record(() => ({
+        managed: held,
+        versions: [facts.orderFailed(desk.version(number), cause, now)],
+        materials: [{ version: number, sealedKey: null, order: null }],
+        audit: [
+          ports.draft('managed.order-failed', 'failed', { managed: managed.name, version: number, cause }),
+        ],
+      }));
+      tell(
+        ports,
+        { ...facts.startedVersion(managed, number, 'due', now) },
+        'order-failed',
+        cause,
+        held.heldUntil,
+      );
+    } else {
+      const version = await desk.change(number, (found) =>
+        facts.orderDelayed(found, cause, now, draw(ports), fault?.retryAt),
+      );
+      tell(ports, version, 'order-failed', cause, version.nextTryAt);
+    }
+  }
+}
+
+function factsOf(
+  certificates: readonly Bytes[],
+  issuedBy: string,
+  window: IssuedFacts['window'],
+  issuedAt: Instant,
+  drawn: number,
+): IssuedFacts {
+  const [leaf] = certificates;
+  if (leaf === undefined) throw new OrderFault('an empty chain came', true);
+  const { serial, notBefore, notAfter } = readCertificate(leaf, 'either');
+  return {
+    serial: formatSerial(serial),
+    fingerprint: certificateFingerprint(leaf),
+    notBefore,
+    notAfter,
+    issuedAt,
+    issuedBy,
+    draw: drawn,
+    window,
+    bad: null,
+  };
+}
