@@ -38,7 +38,7 @@ export async function deliver(
     );
     const delivery = version.deliveries.find((found) => found.target === target);
     // one alarm at the first failure and one when it is given up: not one for each try
-    if (delivery?.attempts === 1 || (delivery?.deadAt ?? null) !== null) {
+    if (delivery !== undefined && (delivery.attempts === 1 || delivery.deadAt !== null)) {
       await desk.record(() => ({
         audit: [
           ports.draft('managed.delivery-failed', 'failed', {
