@@ -66,6 +66,9 @@ async function makeBench(): Promise<Bench> {
   return bench;
 }
 
+const fail = (): never => {
+  throw new Error('there is nothing on record');
+};
 const records = ({ store }: Bench) =>
   store.certificates.filter(({ profile }) => profile === 'ocsp-responder');
 
@@ -102,6 +105,19 @@ describe('an OCSP responder', () => {
     const service = bench.open();
     await service.ready();
     expect(await bench.ask(service)).toBe('good');
+    expect(records(bench)).toHaveLength(2);
+  });
+
+  test('that was revoked is replaced at once: nobody asks about its status', async () => {
+    const bench = await makeBench();
+    const service = bench.open();
+    await service.ready();
+    const [first] = bench.store.certificates;
+    bench.store.certificates[0] = { ...(first ?? fail()), revokedAt: bench.clock.now(), revocationReason: 1 };
+    await service.tick();
+    expect(records(bench)).toHaveLength(2);
+    expect(bench.responderKeys()).toEqual(['ocsp.servers-1.2']);
+    await service.tick();
     expect(records(bench)).toHaveLength(2);
   });
 
