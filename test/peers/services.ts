@@ -3,6 +3,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { chmodSync, chownSync, globSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
+import { fences, readPage } from '../docs/pages.ts';
 import { pause } from '../support/spawned-server.ts';
 
 /** Paths of PEM files: certificate with chain, and key. */
@@ -21,10 +22,19 @@ export interface Setting {
   readonly crls: string;
 }
 
+const PAGE = 'docs/how-to/check-revocation-in-your-service.md';
+
+/** The lines that refuse revoked clients, as the how-to has them, with the paths of this test. */
+function fromPage(language: string, { roots, crls }: Pick<Setting, 'roots' | 'crls'>): string {
+  const fence = fences(readPage(PAGE)).find((one) => one.language === language);
+  if (fence === undefined) throw new Error(`${PAGE} has no block of ${language}`);
+  return fence.text
+    .replaceAll('/etc/pki/clients/roots.pem', roots)
+    .replaceAll('/etc/pki/clients/crls.pem', crls);
+}
+
 export interface Service {
   readonly name: string;
-  /** Lines of its configuration that refuse revoked clients, as the how-to has them. */
-  readonly lines: readonly string[];
   start(setting: Setting): Promise<RunningService>;
 }
 
@@ -100,7 +110,6 @@ const stopWith =
 
 const nginx: Service = {
   name: 'nginx',
-  lines: ['ssl_verify_client', 'ssl_verify_depth', 'ssl_client_certificate', 'ssl_crl'],
   async start({ folder, port, server, roots, crls }) {
     const file = join(folder, 'nginx.conf');
     writeFileSync(
@@ -118,10 +127,7 @@ http {
     listen 127.0.0.1:${port} ssl;
     ssl_certificate ${server.chain};
     ssl_certificate_key ${server.key};
-    ssl_verify_client on;
-    ssl_verify_depth 2;
-    ssl_client_certificate ${roots};
-    ssl_crl ${crls};
+    ${fromPage('nginx', { roots, crls })}
     location / { return 200 "in\\n"; }
   }
 }
@@ -146,7 +152,6 @@ http {
 
 const haproxy: Service = {
   name: 'haproxy',
-  lines: ['verify required', 'ca-file', 'crl-file'],
   async start({ folder, port, server, roots, crls }) {
     const pair = join(folder, 'server.pem');
     writeFileSync(pair, readFileSync(server.chain, 'utf8') + readFileSync(server.key, 'utf8'), {
@@ -161,7 +166,7 @@ const haproxy: Service = {
   timeout client 5s
   timeout server 5s
 frontend front
-  bind 127.0.0.1:${port} ssl crt ${pair} ca-file ${roots} verify required crl-file ${crls}
+  ${fromPage('haproxy', { roots, crls }).replace('127.0.0.1:8444', `127.0.0.1:${port}`).replace('/etc/haproxy/server.pem', pair)}
   http-request return status 200 content-type text/plain string in
 `,
     );
@@ -188,7 +193,6 @@ const asPostgres = (command: string, args: readonly string[]): [string, string[]
 
 const postgres: Service = {
   name: 'postgres',
-  lines: ['ssl_ca_file', 'ssl_crl_file', 'clientcert=verify-full'],
   async start({ folder, port, server, roots, crls }) {
     const bin = globSync('/usr/lib/postgresql/*/bin').sort().at(-1) ?? '';
     const data = join(folder, 'data');
@@ -214,13 +218,12 @@ fsync = off
 ssl = on
 ssl_cert_file = '${server.chain}'
 ssl_key_file = '${key}'
-ssl_ca_file = '${roots}'
-ssl_crl_file = '${crls}'
+${fromPage('ini', { roots, crls })}
 `,
     );
     writeFileSync(
       join(data, 'pg_hba.conf'),
-      'local all postgres trust\nhostssl all all 127.0.0.1/32 trust clientcert=verify-full\n',
+      `local all postgres trust\n${fromPage('text', { roots, crls })}\n`,
     );
     const { child, ended, output } = run(...asPostgres(join(bin, 'postgres'), ['-D', data]));
     const asAdmin = (sql: string) =>
