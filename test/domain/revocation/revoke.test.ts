@@ -72,6 +72,10 @@ beforeEach(() => {
     ledger: store.ledger,
     inventory: store.inventory,
     store: store.revocations,
+    generations: () => [
+      { id: 'clients-1', issuer: 'clients' },
+      { id: 'servers-1', issuer: 'servers' },
+    ],
     revoked: (generation, shard) => told.push(`${generation}/${shard}`),
     pause: () => Promise.resolve(),
   };
@@ -210,6 +214,52 @@ describe('deny by default', () => {
   });
 });
 
+describe('a serial number without a certificate on record', () => {
+  const know = (notAfter = clock.now() + DAY): Promise<void> => {
+    const { serial, generation } = certificateRecord(7);
+    return store.revocations.addKnown([{ serial, generation, shard: 2, notAfter }], []);
+  };
+  const selection = { kind: 'serials', serials: [serialOf(7), serialOf(1)] } as const;
+
+  test('is revoked with the others, its key is not blocked, and the impact counts it', async () => {
+    await know();
+    await record(1, { shard: 1 });
+    expect(await impact(ports, service, selection)).toMatchObject({
+      count: 2,
+      unrecorded: 1,
+      refused: 0,
+      blocksKeys: false,
+    });
+    const { results, notices } = await ask({ selection, reason: 'keyCompromise', expectedCount: 2 });
+    expect(results).toEqual([
+      { serial: serialOf(7), result: 'revoked', keyBlocked: false },
+      { serial: serialOf(1), result: 'revoked', keyBlocked: true },
+    ]);
+    expect([told, notices]).toEqual([['servers-1/2', 'servers-1/1'], [NOT_BLOCKED]]);
+    expect(store.revocations.status('servers-1', serialOf(7))).toMatchObject({ kind: 'revoked' });
+  });
+
+  test.each<[string, GrantSpec[], string]>([
+    ['one profile of its issuer', [{ ...OPERATOR, profiles: ['server'] }], 'not_granted'],
+    ['some names', [{ ...OPERATOR, dns: ['*.example.test'] }], 'not_granted'],
+    ['another issuer', [{ ...OPERATOR, issuer: 'clients' }], 'not_granted'],
+  ])('is not revoked by who may revoke %s only, and nothing else is', async (_, specs, code) => {
+    await know();
+    await record(1);
+    grants = specs.map((spec) => grantOf(spec));
+    await expect(ask({ selection })).rejects.toMatchObject({ code });
+    expect(await impact(ports, service, selection)).toMatchObject({ count: 2, unrecorded: 1 });
+    expect([told, events()]).toEqual([[], []]);
+  });
+
+  test('is refused once it expired', async () => {
+    await know(clock.now() - 1);
+    await record(1);
+    await expect(ask({ selection })).rejects.toMatchObject({ code: 'certificate_expired' });
+    expect(events()).toEqual([]);
+  });
+});
+
 describe('a leaked key', () => {
   const budget = new BlockBudget();
   const statementBy = (by: KeyPair): string => {
@@ -248,6 +298,7 @@ describe('a leaked key', () => {
         unseen: (limit) => revocations.unseen(limit),
         seen: (marks) => revocations.seen(marks),
         addKnown: (serials, audit) => revocations.addKnown(serials, audit),
+        findKnown: (generation, serial) => revocations.findKnown(generation, serial),
         async block(key, audit) {
           await record(1, { keyFingerprint });
           return revocations.block(key, audit);
