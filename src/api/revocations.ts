@@ -79,6 +79,9 @@ export type ImpactRequest = z.infer<typeof ImpactRequest>;
 export const ImpactResource = z
   .object({
     count: z.int().describe('How many certificates would be revoked'),
+    unrecorded: z
+      .int()
+      .describe('How many of them are known by issuer and serial number only; they are not listed'),
     complete: z.boolean().describe('False: there are more than were counted'),
     refused: z
       .int()

@@ -7,6 +7,8 @@ export interface Metrics {
   refused(code: ErrorCode): void;
   /** `route` is the template (`/api/v1/certificates/:serial`), `seconds` the time until the answer was sent. */
   httpRequest(route: string, method: string, status: number, seconds: number): void;
+  /** Our own probe saw a revocation, so many seconds after it was recorded. */
+  revocationVisible(via: 'crl' | 'ocsp', seconds: number): void;
   /** The Prometheus text format 0.0.4 and its media type. */
   render(): Promise<{ readonly contentType: string; readonly body: string }>;
 }
@@ -33,5 +35,9 @@ export interface MetricSources {
   }>;
   /** CRLs that were built since the start, in how many seconds, and those that were refused. */
   crlBuilds(): { readonly count: number; readonly seconds: number; readonly refused: number };
+  /** Age of the oldest revocation that our own probe has not seen published, in seconds; 0 where it has seen all. */
+  unseenSeconds(): number;
+  /** Places of publication; `age` in seconds since everything was last in place, or since the start. */
+  publications(): Iterable<{ readonly target: string; readonly age: number; readonly failures: number }>;
   storeHealthy(): boolean;
 }

@@ -50,6 +50,12 @@ export type JournalConfiguration =
   | { readonly kind: 'folder'; /** Absolute. */ readonly folder: string }
   | { readonly kind: 's3'; readonly bucket: Bucket };
 
+/** A place of publication. `ocsp` is `undefined` where nobody said whether answers are signed ahead. */
+export type PublicationConfiguration = { readonly ocsp: boolean | undefined } & (
+  | { readonly kind: 'folder'; /** Absolute. */ readonly folder: string }
+  | { readonly kind: 's3'; readonly bucket: Bucket }
+);
+
 export interface IssuerConfiguration extends IssuerPolicy {
   readonly acme: { readonly enabled: boolean; readonly eab: 'off' | 'optional' | 'required' };
 }
@@ -118,6 +124,7 @@ export interface Configuration {
   /** A second place that is told of everything before it is answered; `undefined`: there is none. */
   readonly journal: JournalConfiguration | undefined;
   readonly revocation: { readonly crlLife: Duration };
+  readonly publication: readonly PublicationConfiguration[];
   /** How long what is over is kept. */
   readonly retention: {
     readonly certificates: Duration;

@@ -20,6 +20,7 @@ import { defaultExternalUrl, isLoopback, parseHostPort } from './listeners.ts';
 import { plainJournal, resolveJournal } from './journal.ts';
 import { plainLogins, resolveLogins } from './logins.ts';
 import { resolveProfiles } from './profiles.ts';
+import { plainPublication, resolvePublication } from './publication.ts';
 import type { ConfigurationFile } from './schema.ts';
 
 export interface Context {
@@ -54,6 +55,7 @@ export function resolve(file: ConfigurationFile, context: Context): Resolved {
   const externalUrl = externalUrls(file, listen);
   const { paths, faults: commandFaults } = delivery(file, context);
   const { journal, faults: journalFaults } = resolveJournal(file.journal, context);
+  const { publication, faults: publicationFaults } = resolvePublication(file.publication, context);
   const issuerFaults = checkIssuers(file, profiles);
   const sinks = file.audit.sinks.map(({ file: path, required }, i) => ({
     file: resolvePath(context.folderOf(['audit', 'sinks', i, 'file']), path),
@@ -74,6 +76,7 @@ export function resolve(file: ConfigurationFile, context: Context): Resolved {
     keys: { passphrase: secret(file.keys.passphrase, ['keys', 'passphrase'], context) },
     audit: { headInterval: parseDuration(file.audit.headInterval) ?? 0, sinks },
     journal,
+    publication,
     revocation: { crlLife: parseDuration(file.revocation.crlLife) ?? 0 },
     retention: {
       certificates: parseDuration(file.retention.certificates) ?? 0,
@@ -91,6 +94,7 @@ export function resolve(file: ConfigurationFile, context: Context): Resolved {
     ...loginFaults,
     ...commandFaults,
     ...journalFaults,
+    ...publicationFaults,
     ...checkExternalUrls(values),
   ];
   return { values: { ...values, plain: toPlain(file, values) }, faults };
@@ -205,6 +209,7 @@ function toPlain(file: ConfigurationFile, values: Omit<Resolved['values'], 'plai
               passphrase.kind === 'file' ? { file: passphrase.file } : { credential: passphrase.name },
           },
     audit: { ...file.audit, sinks: values.audit.sinks },
+    publication: values.publication.map(plainPublication),
     ...(values.journal !== undefined && { journal: plainJournal(values.journal) }),
   };
 }

@@ -7,6 +7,7 @@ import { DAY, HOUR } from '../base/clock.ts';
 import { bucket } from './bucket.ts';
 import { login } from './login-schema.ts';
 import { grant, issuer, profile } from './objects.ts';
+import { publication } from './publication.ts';
 import {
   atLeast,
   crlLife,
@@ -263,6 +264,7 @@ export const schema = z.strictObject({
     })
     .prefault({})
     .describe('What is published about revoked certificates.'),
+  publication,
   retention: z
     .strictObject({
       certificates: atLeast(DAY, 'a day: revoked ones stay a week beyond their end in any case')

@@ -21,6 +21,7 @@ import {
   SIGNED_AHEAD_LIMIT,
   type SignAhead,
 } from '../domain/revocation/publication.ts';
+import { sha256, toHex } from '../x509/bytes.ts';
 import { Answers } from './answers.ts';
 import {
   encodeManifest,
@@ -38,13 +39,19 @@ export interface PublisherOptions {
   readonly log: Log;
   readonly trustDomain: string;
   /** What is to be published now. */
-  readonly objects: () => readonly PublishedObject[];
+  readonly objects: () => Promise<readonly PublishedObject[]>;
   readonly generations: () => readonly string[];
   readonly serials: PublishableSerials;
   /** `undefined`: no answers are signed ahead. */
   readonly signer: SignAhead | undefined;
   /** Whether answers are signed ahead; `undefined`: up to `SIGNED_AHEAD_LIMIT` certificates. */
   readonly signAhead: boolean | undefined;
+}
+
+/** What is in place at a path. */
+interface Known {
+  readonly version: string;
+  readonly sha256: string;
 }
 
 /** What is told about a place. */
@@ -64,7 +71,7 @@ const FOLDERS = ['issuers/', 'crl/'];
 export class Publisher {
   readonly #options: PublisherOptions;
   readonly #answers: Answers | undefined;
-  #known = new Map<string, string>();
+  #known = new Map<string, Known>();
   #lookedAt: Instant | undefined;
   #manifest: { readonly at: Instant; readonly signing: boolean } | undefined;
   #crowded = false;
@@ -127,7 +134,7 @@ export class Publisher {
     const overdue = this.#lookedAt === undefined || Math.abs(now - this.#lookedAt) >= LOOK;
     if (overdue) await this.#look(now);
     // before the answers: what these CRLs say of a certificate, an answer then says as well
-    const wanted = objects();
+    const wanted = await objects();
     let changed = false;
     const signing = this.#answers !== undefined && this.#signsAhead(now);
     if (signing) changed = (await this.#answers?.answerRevoked(generations())) === true;
@@ -142,9 +149,12 @@ export class Publisher {
     const { target } = this.#options;
     const octets = await target.read(MANIFEST, MAX_MANIFEST).catch(() => undefined);
     const manifest = octets && readManifest(octets);
-    const there = new Map<string, string>();
+    const there = new Map<string, Known>();
     for (const folder of FOLDERS)
-      for await (const path of target.list(folder)) there.set(path, manifest?.files[path]?.sha256 ?? '');
+      for await (const path of target.list(folder)) {
+        const sha256 = manifest?.files[path]?.sha256 ?? '';
+        there.set(path, { version: sha256, sha256 });
+      }
     await this.#answers?.takeUp(manifest?.ocsp?.covers ?? {});
     this.#known = there;
     this.#lookedAt = now;
@@ -153,11 +163,12 @@ export class Publisher {
   async #publish(wanted: readonly PublishedObject[]): Promise<boolean> {
     const { target } = this.#options;
     const late = wanted
-      .filter(({ path, sha256 }) => this.#known.get(path) !== sha256)
+      .filter(({ path, version }) => version !== undefined && this.#known.get(path)?.version !== version)
       .sort((a, b) => publicationOrder(a.path) - publicationOrder(b.path));
-    for (const { path, mediaType, sha256, read } of late) {
-      await target.write(path, await read(), mediaType);
-      this.#known.set(path, sha256);
+    for (const { path, mediaType, version = '', read } of late) {
+      const octets = await read();
+      await target.write(path, octets, mediaType);
+      this.#known.set(path, { version, sha256: toHex(sha256(octets)) });
     }
     const paths = new Set(wanted.map(({ path }) => path));
     const over = [...this.#known.keys()].filter((path) => !paths.has(path));
@@ -184,10 +195,12 @@ export class Publisher {
       trustDomain,
       writtenAt: formatInstant(now),
       files: Object.fromEntries(
-        wanted.map(({ path, sha256, thisUpdate, nextUpdate }) => [
-          path,
-          { sha256, ...optionalTime('thisUpdate', thisUpdate), ...optionalTime('nextUpdate', nextUpdate) },
-        ]),
+        wanted.flatMap(({ path, thisUpdate, nextUpdate }) => {
+          const known = this.#known.get(path);
+          if (known === undefined) return [];
+          const times = { ...optionalTime('thisUpdate', thisUpdate), ...optionalTime('nextUpdate', nextUpdate) };
+          return [[path, { sha256: known.sha256, ...times }] as const];
+        }),
       ),
       ...(answers && {
         ocsp: {

@@ -54,7 +54,7 @@ export function openLifecycle(
     },
   };
   const hierarchy = new Hierarchy(options);
-  const roots = new Roots({ ...options, crls: store.crls, hierarchy });
+  const roots = new Roots({ ...options, crls: store.crls, journal: store.journal, hierarchy });
   const keeper = new HierarchyKeeper({ clock, log, authority, hierarchy, roots, publish });
   return { hierarchy, roots, keeper };
 }

@@ -12,6 +12,7 @@ export const serverMetrics = (
   { authority, store, clock }: OpenedData,
   ocspAnswers: MetricSources['ocspAnswers'],
   crls: Pick<IssuerCrls, 'view' | 'builds'>,
+  published: Pick<MetricSources, 'unseenSeconds' | 'publications'>,
 ): Metrics =>
   createMetrics({
     issuerNotAfter: () =>
@@ -31,6 +32,7 @@ export const serverMetrics = (
         ];
       }),
     crlBuilds: () => crls.builds(),
+    ...published,
     storeHealthy: () => store.health().ok,
   });
 

@@ -7,6 +7,7 @@ import {
   OcspAnswers,
   type OcspOutcome,
 } from '../domain/revocation/ocsp-answers.ts';
+import type { OcspResponder } from '../domain/revocation/ocsp.ts';
 import type { RevocationStore } from '../domain/revocation/ports.ts';
 import type { Bytes } from '../x509/bytes.ts';
 import { Responders, type RespondersOptions } from './responders.ts';
@@ -75,6 +76,9 @@ export class OcspService {
   async ready(): Promise<void> {
     await this.#responders.tend();
   }
+
+  /** Who answers for a generation now. */
+  responder = (generation: string): OcspResponder | undefined => this.#responders.responder(generation);
 
   /** Renews what is due. */
   async tick(): Promise<void> {

@@ -103,8 +103,13 @@ export class Responders {
     const failure = this.#failures.get(generation.id);
     if (failure !== undefined && Math.abs(now - failure.at) < RETRY) return false;
     const current = this.#responders.get(generation.id)?.certificate;
-    if (current === undefined) return true;
+    if (current === undefined || this.#isRevoked(current)) return true;
     return responderIsDue(current, now) && responderValidity(generation, now).notAfter > current.notAfter;
+  }
+
+  /** Nobody asks about a responder, so that revoking one means to take another. */
+  #isRevoked({ serial }: OcspResponder['certificate']): boolean {
+    return typeof this.#options.ports.ledger.findRevocation(formatSerial(serial)) === 'number';
   }
 
   #renewOnce({ id }: Generation): Promise<boolean> {

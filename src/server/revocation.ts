@@ -35,7 +35,7 @@ export class RevocationEvents {
 }
 
 export function revocationPorts(
-  { clock, store, trail }: OpenedData,
+  { clock, store, trail, authority }: OpenedData,
   trustDomain: RevocationPorts['trustDomain'],
   grants: GrantBook,
   events: RevocationEvents,
@@ -47,6 +47,7 @@ export function revocationPorts(
     ledger: trail.ledger,
     inventory: store.inventory,
     store: trail.revocations,
+    generations: () => authority.allGenerations(),
     revoked: (generation, shard) => events.revoked(generation, shard),
     pause: () => setImmediate(),
   };

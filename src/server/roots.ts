@@ -15,6 +15,7 @@ import {
   signCrl,
   type StoredCrl,
 } from '../domain/revocation/crl.ts';
+import type { JournalBook } from '../domain/revocation/journal-book.ts';
 import type { CrlStore } from '../domain/revocation/ports.ts';
 import type { Actor } from '../http/admin/ports.ts';
 import type { ServedCrl } from '../http/status/crl.ts';
@@ -27,6 +28,7 @@ import { caSigner, crlSigner } from './signers.ts';
 
 export interface RootsOptions extends HierarchyOptions {
   readonly crls: CrlStore;
+  readonly journal: Pick<JournalBook, 'crlFloor'>;
   readonly hierarchy: Hierarchy;
 }
 
@@ -157,13 +159,14 @@ export class Roots {
   /** What an earlier CRL revoked stays revoked. */
   async #sign(root: Root, actor: Actor): Promise<void> {
     if (root.keyId === null) return;
-    const { clock, keys, hierarchy } = this.#options;
+    const { clock, keys, hierarchy, journal } = this.#options;
     const before = this.#crls.get(root.name);
-    // thisUpdate never goes back, whatever the clock does
-    const now = Math.max(clock.now(), before?.thisUpdate ?? 0);
+    const floor = journal.crlFloor(root.name);
+    // thisUpdate never goes back, whatever the clock does and whatever was restored
+    const now = Math.max(clock.now(), before?.thisUpdate ?? 0, floor?.thisUpdate ?? 0);
     const prepared = PreparedCrl.of({
       issuer: root,
-      number: nextCrlNumber(before?.number, now),
+      number: nextCrlNumber(highestOf(before?.number, floor?.number), now),
       now,
       entries: before === undefined ? new Uint8Array(0) : readCertificateList(before.der).entries,
     });
@@ -225,3 +228,6 @@ const crlDetails = ({ root, number, nextUpdate }: StoredCrl) => ({
   number: String(number),
   nextUpdate: formatInstant(nextUpdate),
 });
+
+const highestOf = (a: bigint | undefined, b: bigint | undefined): bigint | undefined =>
+  a === undefined || (b !== undefined && b > a) ? b : a;

@@ -53,6 +53,7 @@ import { OwnCertificate, ownNames } from './own-certificate.ts';
 import { packageVersion } from './package.ts';
 import { publicPages } from './pages.ts';
 import { Presentations } from './presentations.ts';
+import { Published } from './published.ts';
 import { type Phase, readiness } from './readiness.ts';
 import { RevocationEvents, revocationPorts } from './revocation.ts';
 
@@ -103,6 +104,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
   let acme: AcmeService | undefined;
   let crls: IssuerCrls | undefined;
   let ocsp: OcspService | undefined;
+  let elsewhere: Published | undefined;
   try {
     if (opened.keyring.development) refuseDevelopmentKey(config);
     authority.requireEveryIssuer();
@@ -110,6 +112,12 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
     const startedAt = clock.now();
     const version = packageVersion();
 
+    const bundle = crlBundles({
+      clock,
+      authority,
+      issuerCrls: () => crls,
+      rootCrl: (root) => lifecycle?.roots.served(root),
+    });
     const status = createServer(
       SLOW_CLIENT_LIMITS,
       createStatusListener({
@@ -119,15 +127,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
           crl: async (generation, scope) => crls?.serve(generation, scope),
           rootCrl: (root) => lifecycle?.roots.served(root),
         },
-        crlBundles: {
-          now: () => clock.now(),
-          bundle: crlBundles({
-            clock,
-            authority,
-            issuerCrls: () => crls,
-            rootCrl: (root) => lifecycle?.roots.served(root),
-          }),
-        },
+        crlBundles: { now: () => clock.now(), bundle },
         readiness: () => readiness(phase, opened, crls),
         ocsp: { clock, answer: (request) => ocsp?.answer(request) ?? TRY_LATER },
       }),
@@ -149,7 +149,10 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
     ];
     const grants = new GrantBook(fixed, store.grants, config.trustDomain);
     const ocspCounts = new OcspCounts();
-    const metrics = serverMetrics(opened, () => ocspCounts.read(), published);
+    const metrics = serverMetrics(opened, () => ocspCounts.read(), published, {
+      unseenSeconds: () => elsewhere?.unseenSeconds() ?? 0,
+      publications: () => elsewhere?.publications() ?? [],
+    });
     const issuance = issuancePorts(opened, config, statusUrl, () => grants.all(), metrics);
 
     const own = new OwnCertificate({ config, ports: issuance, authority, log });
@@ -216,6 +219,11 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
     );
     revocations.listen(() => ocsp?.statusChanged());
     await ocsp.ready();
+    const { roots } = lifecycle;
+    elsewhere = new Published({
+      ...{ opened, config, statusUrl, log, roots, bundle, ocsp, metrics },
+      crls: published,
+    });
     await writePublicFile(paths.pidFile, `${process.pid}\n`);
     await trail.record([
       ownDraft('server.started', {
@@ -251,6 +259,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
   } catch (error) {
     clearInterval(timer);
     for (const server of listening) server.close();
+    await elsewhere?.stop();
     await crls?.close();
     await opened.close();
     throw error;
@@ -268,6 +277,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
       await lifecycle?.keeper.tick();
       await ocsp?.tick();
       crls?.tick();
+      elsewhere?.tick();
       await own.renewWhenDue(rotate);
       presentations.tick();
       housekeeping.tick();
@@ -284,6 +294,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
     clearInterval(timer);
     await housekeeping.stop();
     await acme?.stop();
+    await elsewhere?.stop();
     await crls?.close();
     await Promise.all(listening.map((server) => drain(server, fatal === undefined ? PATIENCE : SECOND)));
     try {

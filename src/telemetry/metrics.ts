@@ -15,6 +15,9 @@ const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PAT
 /** Seconds. An issuance takes about one millisecond, a full disk two seconds. */
 const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
 
+/** Seconds. A minute is what is promised. */
+const VISIBLE_BUCKETS = [0.5, 1, 2, 5, 10, 20, 30, 45, 60, 120, 300, 3600];
+
 export function createMetrics(sources: MetricSources): Metrics {
   const registry = new Registry();
   const registers = [registry];
@@ -44,8 +47,16 @@ export function createMetrics(sources: MetricSources): Metrics {
     buckets: BUCKETS,
     registers,
   });
+  const visible = new Histogram({
+    name: 'chancery_revocation_visible_seconds',
+    help: 'Time from the record of a revocation until our own probe saw it published.',
+    labelNames: ['via'],
+    buckets: VISIBLE_BUCKETS,
+    registers,
+  });
   collectSources(sources, registers);
   collectCrls(sources, registers);
+  collectPublications(sources, registers);
   collectProcess(registers);
 
   return {
@@ -56,6 +67,7 @@ export function createMetrics(sources: MetricSources): Metrics {
       requests.inc({ route, method: METHODS.has(method) ? method : 'other', status });
       durations.observe({ route }, seconds);
     },
+    revocationVisible: (via, seconds) => visible.observe({ via }, seconds),
     render: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
   };
 }
@@ -156,6 +168,37 @@ function collectCrls(sources: MetricSources, registers: Registers): void {
     'CRLs that were not published because of what they would have said.',
     ({ refused }) => refused,
   );
+}
+
+function collectPublications(sources: MetricSources, registers: Registers): void {
+  gauge(
+    registers,
+    'chancery_revocation_unseen_seconds',
+    'Age of the oldest revocation that our own probe has not seen published; 0 where it has seen all.',
+    () => sources.unseenSeconds(),
+  );
+  new Gauge({
+    name: 'chancery_publication_age_seconds',
+    help: 'Time since everything was last in place at a place of publication, or since the start.',
+    labelNames: ['target'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { target, age } of attempt(() => [...sources.publications()]) ?? [])
+        this.set({ target }, age);
+    },
+  });
+  new Counter({
+    name: 'chancery_publication_failures_total',
+    help: 'Rounds of publication that failed and were tried again.',
+    labelNames: ['target'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { target, failures } of attempt(() => [...sources.publications()]) ?? [])
+        this.inc({ target }, failures);
+    },
+  });
 }
 
 function collectProcess(registers: Registers): void {

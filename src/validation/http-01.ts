@@ -1,14 +1,14 @@
 /** http-01 (RFC 8555 8.3, for IP addresses RFC 8738 4): a file at a well-known place, redirects followed with care. */
-import { connect as connectTls } from 'node:tls';
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import type { ValidationAsk } from '../domain/acme/validation-port.ts';
 import { dnsNameFault, toLowerAscii } from '../domain/identity/names.ts';
 import { parseIp, formatIp } from '../x509/ip.ts';
+import { connectForTls, connectTcp, handshake, type TlsOptions } from './connect.ts';
 import type { Lookup } from './dns/lookup.ts';
 import type { DnsSource } from './dns/resolve.ts';
 import { formatPeer, ProbeFault } from './fault.ts';
 import { fetchOver, type HttpAnswer } from './http-fetch.ts';
-import { handshake } from './tls-handshake.ts';
 import { connectToHost } from './targets.ts';
 
 const MAX_REDIRECTS = 10;
@@ -67,15 +67,18 @@ async function ask(
   source: DnsSource,
   lookup: Lookup,
 ): Promise<{ answer: HttpAnswer; peer: string }> {
-  const { socket, address } = await connectToHost(hop.host, hop.port, source, lookup);
+  const { scope } = lookup;
+  // where plain HTTP leads to HTTPS its certificate proves nothing: it may be what is being asked for
+  const connect =
+    hop.scheme === 'https'
+      ? (...to: Parameters<typeof connectTcp>) => connectForTls(...to, tlsOptions(hop.host))
+      : connectTcp;
+  const { socket, address } = await connectToHost<Socket>(hop.host, hop.port, connect, source, lookup);
   const peer = formatPeer(address, hop.port);
   try {
-    const channel = hop.scheme === 'https' ? await encrypted(socket, hop.host, lookup) : socket;
-    const answer = await fetchOver(
-      channel,
-      { path: hop.path, host: authority(hop), maxBodyOctets },
-      lookup.scope,
-    );
+    if (socket instanceof TLSSocket) await handshake(socket, scope);
+    const request = { path: hop.path, host: authority(hop), maxBodyOctets };
+    const answer = await fetchOver(socket, request, scope);
     lookup.journal.add('http', shown(hop), `${answer.status}`, peer);
     return { answer, peer };
   } catch (error) {
@@ -87,18 +90,10 @@ async function ask(
   }
 }
 
-/** Where plain HTTP leads to HTTPS its certificate proves nothing: it may be what is being asked for. */
-const encrypted = (socket: Socket, host: string, { scope }: Lookup): Promise<Socket> =>
-  handshake(
-    connectTls({
-      socket,
-      rejectUnauthorized: false,
-      minVersion: 'TLSv1.2',
-      ALPNProtocols: ['http/1.1'],
-      ...(parseIp(host) === undefined && { servername: host }),
-    }),
-    scope,
-  );
+const tlsOptions = (host: string): TlsOptions => ({
+  ALPNProtocols: ['http/1.1'],
+  ...(parseIp(host) === undefined && { servername: host }),
+});
 
 function judge({ status, body = '' }: HttpAnswer, keyAuthorization: string, hop: Hop): void {
   if (status !== 200)

@@ -13,6 +13,7 @@ export interface SpecialNetwork {
  */
 const NETWORKS: readonly (readonly [string, string])[] = [
   ['0.0.0.0/8', 'this network'],
+  ['0.0.0.0/32', 'unspecified'],
   ['100.64.0.0/10', 'shared address space of carriers'],
   ['127.0.0.0/8', 'loopback'],
   ['169.254.0.0/16', 'link-local'],

@@ -3,8 +3,9 @@ import type { Socket } from 'node:net';
 import type { Bytes } from '../x509/bytes.ts';
 import { parseIp } from '../x509/ip.ts';
 import type { CheckedAddress } from './address-guard.ts';
-import { ConnectFailure, connectTcp } from './connect.ts';
+import { ConnectFailure } from './connect.ts';
 import type { Lookup } from './dns/lookup.ts';
+import type { Scope } from './scope.ts';
 import { type DnsSource, resolve } from './dns/resolve.ts';
 import { formatPeer, ProbeFault } from './fault.ts';
 
@@ -13,8 +14,16 @@ const MAX_ADDRESSES = 4;
 
 const CONNECT_PATIENCE = 4000;
 
-export interface Connected {
-  readonly socket: Socket;
+/** `connectTcp` or `connectForTls`. */
+export type Connect<S extends Socket> = (
+  address: CheckedAddress,
+  port: number,
+  scope: Scope,
+  patience: number,
+) => Promise<S>;
+
+export interface Connected<S extends Socket> {
+  readonly socket: S;
   readonly address: CheckedAddress;
 }
 
@@ -22,17 +31,18 @@ export interface Connected {
  * A connection to the first address of a host that takes one. Whatever is answered there counts: other addresses are
  * not tried to get a better answer. Rejects with a ProbeFault, or with the scope's reason.
  */
-export async function connectToHost(
+export async function connectToHost<S extends Socket>(
   host: string,
   port: number,
+  connect: Connect<S>,
   source: DnsSource,
   lookup: Lookup,
-): Promise<Connected> {
+): Promise<Connected<S>> {
   let failure: ProbeFault | undefined;
   try {
     for await (const address of targetsOf(host, source, lookup)) {
       try {
-        return { socket: await connectTcp(address, port, lookup.scope, CONNECT_PATIENCE), address };
+        return { socket: await connect(address, port, lookup.scope, CONNECT_PATIENCE), address };
       } catch (error) {
         if (!(error instanceof ConnectFailure)) throw error;
         const peer = formatPeer(address, port);

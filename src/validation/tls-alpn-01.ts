@@ -1,14 +1,14 @@
 /** tls-alpn-01 (RFC 8737, for IP addresses RFC 8738 6): a certificate shown in a handshake of a protocol of its own. */
-import { connect as connectTls, type TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import type { ValidationAsk, ValidationIdentifier } from '../domain/acme/validation-port.ts';
 import { fromAscii, sha256 } from '../x509/bytes.ts';
 import { parseIp } from '../x509/ip.ts';
 import { acmeCertificateFault } from './acme-certificate.ts';
+import { connectForTls, farewell, handshake } from './connect.ts';
 import type { Lookup } from './dns/lookup.ts';
 import type { DnsSource } from './dns/resolve.ts';
 import { formatPeer, ProbeFault } from './fault.ts';
 import { connectToHost } from './targets.ts';
-import { handshake } from './tls-handshake.ts';
 
 const PROTOCOL = 'acme-tls/1';
 
@@ -19,22 +19,21 @@ export async function probeTlsAlpn01(
   source: DnsSource,
   lookup: Lookup,
 ): Promise<string> {
-  const { socket: tcp, address } = await connectToHost(identifier.value, tlsPort, source, lookup);
+  const tls = { servername: serverName(identifier), ALPNProtocols: [PROTOCOL] };
+  const { socket, address } = await connectToHost(
+    identifier.value,
+    tlsPort,
+    (...to) => connectForTls(...to, tls),
+    source,
+    lookup,
+  );
   const peer = formatPeer(address, tlsPort);
   const target = `${PROTOCOL} ${identifier.value}`;
   try {
-    const socket = await handshake(
-      connectTls({
-        socket: tcp,
-        servername: serverName(identifier),
-        ALPNProtocols: [PROTOCOL],
-        minVersion: 'TLSv1.2',
-        rejectUnauthorized: false,
-      }),
-      lookup.scope,
-    );
+    await handshake(socket, lookup.scope);
     judge(socket, identifier, sha256(fromAscii(keyAuthorization)));
     lookup.journal.add('tls', target, `${socket.getProtocol() ?? ''}, the certificate is right`, peer);
+    await farewell(socket);
     return peer;
   } catch (error) {
     if (!(error instanceof ProbeFault)) throw error;
@@ -43,7 +42,7 @@ export async function probeTlsAlpn01(
       retry: error.retry,
     });
   } finally {
-    tcp.destroy();
+    socket.destroy();
   }
 }
 

@@ -177,9 +177,9 @@ export function sortEntries(entries: Bytes): Bytes {
 
 /**
  * Several lists, each in order and cut at entries into pieces, as one in order, written to `target` from its start; says
- * how many octets. Throws `lint_failed` where a certificate stands in two of them.
+ * how many octets. Throws `lint_failed` where a certificate stands in two of them, `RangeError` where `target` is full.
  */
-export function mergeEntries(lists: readonly (readonly Bytes[])[], target: Bytes): number {
+export function mergeEntries(lists: readonly Iterable<Bytes>[], target: Bytes): number {
   const cursors = lists.map((pieces) => new PieceCursor(pieces)).filter(({ done }) => !done);
   let written = 0;
   while (cursors.length > 1) {
@@ -194,6 +194,7 @@ export function mergeEntries(lists: readonly (readonly Bytes[])[], target: Bytes
     }
     const { octets, at } = first;
     const end = endOfElement(octets, at);
+    if (written + end - at > target.length) throw new RangeError('more entries than there is room for');
     for (let i = at; i < end; i++) target[written++] = octets[i] ?? 0;
     if (first.moveTo(end)) cursors.splice(cursors.indexOf(first), 1);
   }
@@ -210,23 +211,23 @@ class PieceCursor {
   octets: Bytes = new Uint8Array(0);
   at = 0;
   done = false;
-  readonly #pieces: Bytes[];
+  readonly #pieces: Iterator<Bytes>;
 
-  constructor(pieces: readonly Bytes[]) {
-    this.#pieces = [...pieces].reverse();
+  constructor(pieces: Iterable<Bytes>) {
+    this.#pieces = pieces[Symbol.iterator]();
     this.moveTo(0);
   }
 
   /** Whether nothing is left. What is behind the cursor is let go. */
   moveTo(at: number): boolean {
     this.at = at;
-    while (this.at === this.octets.length) {
-      const next = this.#pieces.pop();
+    while (!this.done && this.at === this.octets.length) {
+      const { value, done } = this.#pieces.next();
       this.at = 0;
-      this.octets = next ?? new Uint8Array(0);
-      if (next === undefined) return (this.done = true);
+      this.octets = done === true ? new Uint8Array(0) : value;
+      this.done = done === true;
     }
-    return false;
+    return this.done;
   }
 }
 

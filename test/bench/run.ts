@@ -1,8 +1,10 @@
 /** `npm run bench -- <name>` */
+import { benchCrl } from './crl.ts';
 import { benchIssue } from './issue.ts';
 
 const [name = '', ...flags] = process.argv.slice(2);
 const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
+  crl: () => benchCrl({ peers: !flags.includes('--alone') }),
   issue: () => benchIssue({ peers: !flags.includes('--alone') }),
 };
 

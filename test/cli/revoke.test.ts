@@ -49,6 +49,7 @@ const one: ImpactResource['certificates'][number] = {
 };
 const IMPACT: ImpactResource = {
   count: 1,
+  unrecorded: 0,
   complete: true,
   refused: 0,
   principals: 1,

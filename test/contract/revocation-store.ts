@@ -191,6 +191,9 @@ export function revocationStoreContract({ name, open }: StoreBackend): void {
       await revocations.addKnown(serials, []);
       expect(revocations.status(generation, serial)).toEqual({ kind: 'good' });
       expect(revocations.status('servers-2', serial)).toEqual({ kind: 'unknown' });
+      expect(revocations.findKnown(generation, serial)).toEqual(serials[0]);
+      expect(revocations.findKnown('servers-2', serial)).toBeUndefined();
+      expect(revocations.findKnown(generation, 'zz')).toBeUndefined();
       expect(await revocations.revoke([order(7)], RECORDED)).toEqual(['revoked']);
       expect(revocations.status(generation, serial)).toMatchObject({ kind: 'revoked' });
       expect(audit.entries(1, 10)).toHaveLength(2);

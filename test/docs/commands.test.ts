@@ -7,7 +7,7 @@ import { isRun, needsPeers, runPage, type SharedServer, startShared } from './ru
 import { missingLine } from './shell.ts';
 
 /** Fences that hold no commands. */
-const OTHER_LANGUAGES = ['text', 'yaml', 'js', 'ts', 'json', 'ini'];
+const OTHER_LANGUAGES = ['text', 'yaml', 'js', 'ts', 'json', 'ini', 'nginx', 'haproxy'];
 
 /** Milliseconds for a page on a slow machine. */
 const PATIENCE = 120_000;

@@ -55,6 +55,7 @@ export class FakeDnsServer {
   readonly #udp: UdpSocket;
   readonly #tcp: Server;
   readonly #open = new Set<Socket>();
+  #closed = false;
 
   constructor(address: string, udp: UdpSocket, tcp: Server) {
     this.address = address;
@@ -80,6 +81,8 @@ export class FakeDnsServer {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
     for (const socket of this.#open) socket.destroy();
     await Promise.all([
       new Promise<void>((resolve) => this.#udp.close(() => resolve())),

@@ -101,6 +101,10 @@ export class MemoryRevocations implements RevocationStore {
     });
   }
 
+  findKnown(generation: string, serial: string): KnownSerial | undefined {
+    return this.known.get(keyOf(generation, serial));
+  }
+
   forget(
     { expiredBefore, limit }: Parameters<ForgetRevocations>[0],
     published: readonly PublishedCrl[],

@@ -147,6 +147,10 @@ describe('answers are as openapi.yaml has them:', () => {
     await call('prepareIssuer', { params: { name: 'servers' } });
     await call('activateGeneration', { params: { id: 'nobody-1' } });
     await good('activateGeneration', { params: { id: 'servers-2' } });
+    await good('listIssuerCrls', { params: { name: 'servers' } });
+    await good('publishIssuerCrls', { params: { name: 'servers' }, body: { acceptClock: false } });
+    for (const operation of ['listIssuerCrls', 'publishIssuerCrls'] as const)
+      await call(operation, { params: { name: 'nobody' }, body: { acceptClock: true } });
     await call('retireGeneration', { params: { id: 'servers-1' } });
     await call('retireGeneration', { params: { id: 'servers-2' } });
     await good('prepareIssuer', { params: { name: 'servers' } });

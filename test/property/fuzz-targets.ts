@@ -13,13 +13,17 @@ import { provesPossession, readCertificationRequest } from '../../src/x509/csr.t
 import * as der from '../../src/x509/der.ts';
 import * as extensions from '../../src/x509/extensions.ts';
 import { NAME_KINDS } from '../../src/x509/general-name.ts';
+import { encodeCertId } from '../../src/x509/cert-id.ts';
 import { commonName, encodeName, formatName, readName } from '../../src/x509/name.ts';
+import { encodeOcspRequest } from '../../src/x509/ocsp-request.ts';
 import { decodePem, encodePem } from '../../src/x509/pem.ts';
 import { readPublicKey } from '../../src/x509/public-key.ts';
 import { readTime } from '../../src/x509/time.ts';
 import { signCertificate } from '../support/authority.ts';
 import { keyOf, ONE_OF_EACH_TYPE } from '../support/keys.ts';
+import { GOOD, NEVER_ISSUED, octets as octetsOf, ocspWorkbench, REVOKED } from '../support/ocsp.ts';
 import { makeRequest } from '../support/request.ts';
+import { verifyOcspResponse } from '../../src/domain/revocation/ocsp-verify.ts';
 
 export interface FuzzTarget {
   readonly name: string;
@@ -160,6 +164,42 @@ function readWholeCertificate(input: Uint8Array): void {
   );
 }
 
+/** Requests get an answer whatever they are; responses are believed only as they were signed. */
+async function ocspTargets(): Promise<FuzzTarget[]> {
+  const { answers, request, issuer, authority, clock, failures } = await ocspWorkbench();
+  const nonce = octetsOf('00112233445566778899aabbccddeeff');
+  const serials = [GOOD, REVOKED, NEVER_ISSUED];
+  const requests = [
+    ...serials.map((serial) => request(serial)),
+    ...serials.map((serial) => request(serial, nonce)),
+    encodeOcspRequest(serials.map((serial) => encodeCertId('sha256', issuer, octetsOf(serial)))),
+  ].map((der) => Buffer.from(der));
+  const [first] = requests;
+  const responses = requests.map((der) => Buffer.from(answers.answer(der).der));
+  const certId = encodeCertId('sha1', issuer, octetsOf(GOOD));
+  const asked = { certId, issuer: authority.generation, nonce: undefined, now: clock.now() };
+  const believed = verifyOcspResponse(answers.answer(first ?? nonce).der, asked);
+  return [
+    {
+      name: 'OCSP requests',
+      input: octets(requests),
+      read: (input: Uint8Array) => {
+        answers.answer(input);
+        if (failures.length > 0) throw new Error(String(failures[0]));
+      },
+    },
+    {
+      name: 'OCSP responses',
+      input: octets(responses),
+      read: (input: Uint8Array) => {
+        const verdict = verifyOcspResponse(input, asked);
+        if (verdict.believed && JSON.stringify(verdict) !== JSON.stringify(believed))
+          throw new Error(`believed: ${JSON.stringify(verdict)}`);
+      },
+    },
+  ];
+}
+
 export async function fuzzTargets(): Promise<FuzzTarget[]> {
   const keys = await Promise.all(ONE_OF_EACH_TYPE.map((algorithm) => keyOf(algorithm)));
   const names = [
@@ -268,5 +308,6 @@ export async function fuzzTargets(): Promise<FuzzTarget[]> {
       input: text(['2026-01-31T00:00:00Z', '2026-01-31T00:00:00.123+02:00', '1h30m', '90d']),
       read: (input: string) => [parseInstant(input), parseDuration(input)],
     },
+    ...(await ocspTargets()),
   ];
 }

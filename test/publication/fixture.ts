@@ -65,7 +65,7 @@ export class MemoryTarget implements PublicationTarget {
 export const object = (path: string, content: string, nextUpdate?: Instant): PublishedObject => ({
   path,
   mediaType: 'application/pkix-crl',
-  sha256: createHash('sha256').update(content).digest('hex'),
+  version: createHash('sha256').update(content).digest('hex'),
   ...(nextUpdate !== undefined && { thisUpdate: NOON, nextUpdate }),
   read: () => Promise.resolve(Buffer.from(content)),
 });
@@ -114,7 +114,7 @@ export function bench(fields: Partial<PublisherOptions> = {}, target = new Memor
     clock,
     log,
     trustDomain: 'example.test',
-    objects: () => self.objects,
+    objects: () => Promise.resolve(self.objects),
     generations: () => ['servers-1'],
     serials: memoryPublishable(store),
     signer,

@@ -31,7 +31,7 @@ describe('what is published', () => {
     );
     const manifest = one.target.manifest();
     expect(manifest.files['crl/servers-1/0.crl']).toEqual({
-      sha256: one.objects[3]?.sha256,
+      sha256: one.objects[3]?.version,
       thisUpdate: '2026-06-01T12:00:00Z',
       nextUpdate: '2026-06-02T12:00:00Z',
     });
@@ -80,6 +80,17 @@ describe('what is published', () => {
     await one.restart().round();
     expect(one.target.events).toEqual(['write manifest.json']);
   });
+});
+
+test('what there is nothing better for now stays as it is', async () => {
+  const one = bench({ signer: undefined });
+  one.objects = [object('crl/servers.pem', 'lists')];
+  await one.publisher.round();
+  one.objects = [{ ...object('crl/servers.pem', 'none'), version: undefined }];
+  one.clock.advance(HOUR);
+  await one.publisher.round();
+  expect(one.target.text('crl/servers.pem')).toBe('lists');
+  expect(Object.keys(one.target.manifest().files)).toEqual(['crl/servers.pem']);
 });
 
 describe('answers that are signed ahead', () => {

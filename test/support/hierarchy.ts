@@ -107,7 +107,7 @@ export async function makeHierarchy(
     changed: () => Promise.resolve(void changes++),
   };
   const hierarchy = new Hierarchy(wired);
-  const roots = new Roots({ ...wired, crls: store.crls, hierarchy });
+  const roots = new Roots({ ...wired, crls: store.crls, journal: { crlFloor: () => undefined }, hierarchy });
   const warned: string[] = [];
   const log: Log = {
     debug: () => undefined,

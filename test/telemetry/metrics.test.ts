@@ -16,6 +16,8 @@ const SOURCES: MetricSources = {
     { generation: 'servers-1', scope: 'full', age: 61, nextUpdate: 1_800_000_001_000, entries: 9 },
   ],
   crlBuilds: () => ({ count: 5, seconds: 1.5, refused: 1 }),
+  unseenSeconds: () => 3,
+  publications: () => [{ target: 'folder:/srv/status', age: 2, failures: 4 }],
   storeHealthy: () => true,
 };
 
@@ -30,6 +32,7 @@ describe('metrics', () => {
     metrics.certificateIssued('servers', 'server', 'rest');
     metrics.refused('not_granted');
     metrics.httpRequest('/api/v1/certificates', 'POST', 201, 0.003);
+    metrics.revocationVisible('ocsp', 1.5);
     const { contentType, body } = await metrics.render();
     expect(contentType).toMatch(/^text\/plain; version=0\.0\.4/);
     const samples = body.split('\n').filter((line) => /^chancery_/.test(line) && !/_bucket|_sum/.test(line));
@@ -38,6 +41,7 @@ describe('metrics', () => {
       'chancery_refusals_total{code="not_granted"} 1',
       'chancery_http_requests_total{route="/api/v1/certificates",method="POST",status="201"} 1',
       'chancery_http_request_duration_seconds_count{route="/api/v1/certificates"} 1',
+      'chancery_revocation_visible_seconds_count{via="ocsp"} 1',
       'chancery_issuer_not_after_timestamp_seconds{generation="servers-1"} 1800000000',
       'chancery_issuer_needs_signature{issuer="servers"} 1',
       'chancery_ocsp_answers_total{status="good",cached="true"} 7',
@@ -54,6 +58,9 @@ describe('metrics', () => {
       'chancery_crl_builds_total 5',
       'chancery_crl_build_seconds_total 1.5',
       'chancery_crl_refused_total 1',
+      'chancery_revocation_unseen_seconds 3',
+      'chancery_publication_age_seconds{target="folder:/srv/status"} 2',
+      'chancery_publication_failures_total{target="folder:/srv/status"} 4',
     ]);
     expect(body).toContain(
       'chancery_http_request_duration_seconds_bucket{le="0.0025",route="/api/v1/certificates"} 0',
@@ -90,6 +97,8 @@ describe('metrics', () => {
       ocspAnswers: failing,
       crls: failing,
       crlBuilds: failing,
+      unseenSeconds: failing,
+      publications: failing,
       storeHealthy: failing,
     });
     const { body } = await metrics.render();

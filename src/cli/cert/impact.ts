@@ -49,13 +49,14 @@ export function impactLines(impact: ImpactResource, now: Instant): string[] {
 }
 
 function summary(impact: ImpactResource, now: Instant): string[] {
-  const { count, complete, refused, principals, owners, certificates, latestNotAfter } = impact;
+  const { count, unrecorded, complete, refused, principals, owners, certificates, latestNotAfter } = impact;
   const hidden = certificates.filter(({ reach }) => reach === 'here').length;
   const unreplaced = certificates.filter(({ replacedBy }) => replacedBy === undefined).length;
   return [
     `${complete ? '' : 'at least '}${plural(count, 'certificate')} of ${plural(principals, 'caller')} and ${plural(owners, 'owner')}${latestNotAfter === undefined ? '' : `; the last would expire ${relativeTime(latestNotAfter, now)}`}`,
     ...(count > 0 && unreplaced > 0 ? [`${unreplaced} of those listed have no living successor`] : []),
     ...(refused > 0 ? [`you may not revoke ${refused} of them, so none would be revoked`] : []),
+    ...(unrecorded > 0 ? [`${unrecorded} of them are known here by issuer and serial number only`] : []),
     ...(hidden > 0
       ? [`${hidden} of those listed have noRevAvail (RFC 9608): only this server would refuse them`]
       : []),

@@ -1,5 +1,6 @@
 /** `chancery cert show` */
 import type { CertificateDetail } from '../../api/certificates.ts';
+import { formatDuration, parseInstant } from '../../base/clock.ts';
 import type { Asking } from '../command.ts';
 import { withClient } from '../connect.ts';
 import { printSheet, timeWithDistance } from '../output.ts';
@@ -28,6 +29,8 @@ export async function show(session: Session, options: Asking, text: string): Pro
           ? undefined
           : `${found.revokedAt}, ${found.revocationReason ?? 'unspecified'}`,
       ],
+      ['seen in CRL', visibleText(found.revocation?.recordedAt, found.revocation?.crlSeenAt)],
+      ['seen in OCSP', visibleText(found.revocation?.recordedAt, found.revocation?.ocspSeenAt)],
       ['serial', found.serial],
       ['issued by', `${found.issuer} (${found.generation}), profile ${found.profile}`],
       ['issued at', found.issuedAt],
@@ -44,4 +47,12 @@ export async function show(session: Session, options: Asking, text: string): Pro
       ['certificate', found.certificate.trimEnd().split('\n'), 'wide'],
     ],
   });
+}
+
+/** When the server's own probe saw the revocation published, and how long after it was recorded. */
+function visibleText(recordedAt: string | undefined, seenAt: string | undefined): string | undefined {
+  if (recordedAt === undefined) return undefined;
+  if (seenAt === undefined) return 'not yet';
+  const delay = (parseInstant(seenAt) ?? 0) - (parseInstant(recordedAt) ?? 0);
+  return `${seenAt} (after ${formatDuration(delay)})`;
 }

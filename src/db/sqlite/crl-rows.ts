@@ -20,9 +20,8 @@ export interface EntriesWanted {
 }
 
 export interface EntriesFound {
-  /** One list for each shard, in pieces, each in order of the serial numbers. */
-  readonly lists: readonly (readonly Bytes[])[];
-  readonly octets: number;
+  /** One list for each shard, in pieces, each in order of the serial numbers; a piece is read when it is asked for. */
+  readonly lists: readonly Iterable<Bytes>[];
   /** The highest sequence of the scope's revocations. */
   readonly covers: number;
   /** Every row of the scope, those of expired certificates as well. */
@@ -37,8 +36,8 @@ export interface SerialFacts {
   readonly revoked: boolean;
 }
 
-/** Rows of one statement: 3 MiB of entries. */
-const PIECE = 65_536;
+/** Rows of one statement: 400 KiB of entries, out of pages that SQLite still has in its cache. */
+const PIECE = 8192;
 
 /** A BLOB is TEXT of the same octets to SQLite, and group_concat keeps every one: the list is judged before it is signed. */
 export const CRL_PIECE = `SELECT CAST(group_concat(entry, '') AS BLOB) FROM revocations
@@ -87,19 +86,17 @@ export class CrlRows {
     }
   }
 
-  /** One state of the database, whatever is recorded meanwhile. */
-  read(wanted: EntriesWanted): EntriesFound {
+  /** One state of the database, whatever is recorded while `use` reads it. */
+  read<T>(wanted: EntriesWanted, use: (found: EntriesFound) => T): T {
     return this.#database.transaction(() => {
       const shards = wanted.scope === 'full' ? this.#shards(wanted.generation) : [wanted.scope];
-      const lists = shards.map((shard) => this.#pieces(wanted, shard));
       const highest = shards.map((shard) => this.#covers.get(wanted.generation, shard) ?? 0);
       const rows = shards.map((shard) => this.#rows.get(wanted.generation, shard) ?? 0);
-      return {
-        lists,
-        octets: sum(lists.flatMap((pieces) => pieces.map(({ length }) => length))),
+      return use({
+        lists: shards.map((shard) => this.#pieces(wanted, shard)),
         covers: Math.max(0, ...highest),
-        rows: sum(rows),
-      };
+        rows: rows.reduce((sum, count) => sum + count, 0),
+      });
     })();
   }
 
@@ -119,8 +116,7 @@ export class CrlRows {
     return shards;
   }
 
-  #pieces({ generation, expiredBefore, covered }: EntriesWanted, shard: number): Bytes[] {
-    const pieces: Bytes[] = [];
+  *#pieces({ generation, expiredBefore, covered }: EntriesWanted, shard: number): Generator<Bytes> {
     let from: Bytes = new Uint8Array(0);
     for (;;) {
       const to = this.#bound.get(generation, shard, from, PIECE);
@@ -128,11 +124,9 @@ export class CrlRows {
         to === undefined
           ? this.#lastPiece.get(generation, shard, from, expiredBefore, covered)
           : this.#piece.get(generation, shard, from, to, expiredBefore, covered);
-      if (piece !== null && piece !== undefined && piece.length > 0) pieces.push(piece);
-      if (to === undefined) return pieces;
+      if (piece !== null && piece !== undefined && piece.length > 0) yield piece;
+      if (to === undefined) return;
       from = to;
     }
   }
 }
-
-const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);

@@ -41,7 +41,7 @@ export const REVOKE_CERTIFICATE =
   'UPDATE certificates SET revoked_at = coalesce(revoked_at, ?), revocation_reason = ? WHERE serial = ? AND generation = ?';
 export const FIND_CERTIFICATE =
   'SELECT revoked_at, revocation_reason FROM certificates WHERE serial = ? AND generation = ?';
-export const FIND_KNOWN = 'SELECT 1 FROM known_serials WHERE generation = ? AND serial = ?';
+export const FIND_KNOWN = 'SELECT shard, not_after FROM known_serials WHERE generation = ? AND serial = ?';
 export const BLOCK_KEY =
   'INSERT INTO blocked_keys (key_fingerprint, blocked_at, reason) VALUES (?, ?, ?) ON CONFLICT DO NOTHING';
 export const UNSEEN = `SELECT ${COLUMNS} FROM revocations INDEXED BY revocations_unseen
@@ -64,7 +64,8 @@ export function openRevocations({ database, audit, writer }: Rooms): RevocationS
     [Uint8Array, string],
     { revoked_at: number | null; revocation_reason: number | null }
   > = database.prepare(FIND_CERTIFICATE);
-  const known: Statement<[string, Uint8Array]> = database.prepare(FIND_KNOWN);
+  const known: Statement<[string, Uint8Array], { shard: number; not_after: number }> =
+    database.prepare(FIND_KNOWN);
   const addKnown: Statement = database.prepare(
     'INSERT INTO known_serials (generation, serial, shard, not_after) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
   );
@@ -149,6 +150,11 @@ export function openRevocations({ database, audit, writer }: Rooms): RevocationS
         for (const { generation, serial, crlSeenAt, ocspSeenAt } of marks)
           markSeen.run(crlSeenAt ?? null, ocspSeenAt ?? null, generation, octets(serial));
       }),
+    findKnown(generation, serial) {
+      const id = fromHex(serial);
+      const row = id && writer.read(() => known.get(generation, id));
+      return row && { generation, serial, shard: row.shard, notAfter: row.not_after };
+    },
     addKnown: (serials, drafts) =>
       writer.write(
         () => {

@@ -1,6 +1,7 @@
 /** A consistent copy of a database, also while another process writes it, and what may be done to a file from outside. */
 import Database from 'better-sqlite3';
 import { ChanceryError } from '../../base/errors.ts';
+import type { ChainEnd } from '../../domain/audit/chain.ts';
 import type { AuditDraft } from '../../domain/audit/entry.ts';
 import { AuditAppender } from './audit-appender.ts';
 import { cannotOpen } from './open.ts';
@@ -40,7 +41,10 @@ export function checkDatabase(file: string): void {
  * Adds entries to the audit log of a file that a server may be working with: the chain's end is read inside of the
  * transaction, there as here. Nothing is migrated.
  */
-export function appendAuditEntries(file: string, drafts: readonly AuditDraft[]): void {
+export function appendAuditEntries(
+  file: string,
+  drafts: readonly AuditDraft[] | ((end: ChainEnd) => readonly AuditDraft[]),
+): void {
   const database = open(file, { fileMustExist: true });
   try {
     database.pragma('synchronous = FULL');
@@ -48,7 +52,7 @@ export function appendAuditEntries(file: string, drafts: readonly AuditDraft[]):
     database
       .transaction(() => {
         audit.begin();
-        audit.append(drafts);
+        audit.append(typeof drafts === 'function' ? drafts(audit.mark().end) : drafts);
       })
       .immediate();
   } catch (error) {

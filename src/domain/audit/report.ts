@@ -1,6 +1,7 @@
 /** What the verifier of an exported log says. JSON-ready. */
 import type { ChainEnd } from './chain.ts';
 import type { ExportForm } from './export.ts';
+import { type Segment, segmentNote } from './segment.ts';
 
 /**
  * `malformed`: not a line of the format; `key`: another audit key; `changed`: body and hash do not belong together;
@@ -37,5 +38,34 @@ export interface AuditReport {
   readonly bad: BadRecord | null;
   /** The head that was kept elsewhere. `null` when there was none. */
   readonly witness: { readonly sequence: number; readonly time: string; readonly found: boolean } | null;
+  /** Where the log was restored from a backup: what had followed the entry before is missing. */
+  readonly segments: readonly Segment[];
   readonly notes: readonly string[];
+}
+
+export interface NoteFacts {
+  /** The number of the entry before the first one of the file. */
+  readonly after: number;
+  readonly witness: { readonly sequence: number } | undefined;
+  readonly witnessFound: boolean;
+  readonly bad: BadRecord | undefined;
+  readonly segments: readonly Segment[];
+}
+
+/** What whoever reads the report has to know besides. */
+export function reportNotes({ after, witness, witnessFound, bad, segments }: NoteFacts): string[] {
+  const notes: string[] = segments.map(segmentNote);
+  if (witness === undefined)
+    notes.push(
+      'Without a head that was kept elsewhere (--head) nobody can see that the end was cut exactly after a signed head, or that this is an older export.',
+    );
+  else if (!witnessFound && bad === undefined)
+    notes.push(
+      `This file begins after entry ${after}: the head kept elsewhere, of entry ${witness.sequence}, says nothing about it.`,
+    );
+  if (bad === undefined && after > 0)
+    notes.push(`The file begins after entry ${after}: what came before was not verified.`);
+  if (bad !== undefined)
+    notes.push('Verification stopped at the first bad record: what comes after it was not looked at.');
+  return notes;
 }

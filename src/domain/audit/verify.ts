@@ -12,7 +12,8 @@ import { type ExportHeader, readEntryLine, readHeaderLine, readHeadLine } from '
 import type { AuditHead } from './head.ts';
 import { verifyHead } from './heads.ts';
 import { openedFor } from './opening.ts';
-import type { AuditFault, AuditReport, BadRecord } from './report.ts';
+import { type AuditFault, type AuditReport, type BadRecord, reportNotes } from './report.ts';
+import { lostIn, readSegment, type Segment } from './segment.ts';
 
 /** So many hashes of entries without a head are remembered: a copy gets its heads a little later. */
 const REMEMBERED = 10_000;
@@ -30,6 +31,7 @@ export class AuditVerifier {
   #lastLineIsHead = false;
   #recent: ChainEnd[] = [];
   #witnessFound = false;
+  readonly #segments: Segment[] = [];
   #bad: BadRecord | undefined;
 
   /** The witness must be a head that `verifyHead` calls good. */
@@ -123,6 +125,8 @@ export class AuditVerifier {
         line: 1,
       };
     this.#end = { sequence, hash: entry.hash };
+    const segment = readSegment(entry.parsed);
+    if (segment !== undefined) this.#segments.push(segment);
     this.#remember(this.#end);
     return this.#compareWithWitness();
   }
@@ -203,7 +207,7 @@ export class AuditVerifier {
     return fault(
       witness.sequence,
       'replaced',
-      `the head kept elsewhere (${formatInstant(witness.time)}) vouches for another entry ${witness.sequence}: this is not the same log`,
+      `the head kept elsewhere (${formatInstant(witness.time)}) vouches for another entry ${witness.sequence}: this is not the same log${lostIn(this.#segments, witness)}`,
     );
   }
 
@@ -220,7 +224,7 @@ export class AuditVerifier {
       return fault(
         next,
         'cut',
-        `the log ends at entry ${this.#end.sequence}, but the head kept elsewhere (${formatInstant(this.#witness.time)}) vouches for entry ${this.#witness.sequence}: the tail was cut, or this is an older log`,
+        `the log ends at entry ${this.#end.sequence}, but the head kept elsewhere (${formatInstant(this.#witness.time)}) vouches for entry ${this.#witness.sequence}: the tail was cut, or this is an older log${lostIn(this.#segments, this.#witness)}`,
       );
     if (this.#header.form === 'export' && !this.#lastLineIsHead)
       return fault(
@@ -269,25 +273,12 @@ export class AuditVerifier {
               time: formatInstant(this.#witness.time),
               found: this.#witnessFound,
             },
-      notes: this.#notes(after),
+      segments: this.#segments,
+      notes: reportNotes({
+        ...{ after, witness: this.#witness, witnessFound: this.#witnessFound, bad: this.#bad },
+        segments: this.#segments,
+      }),
     };
-  }
-
-  #notes(after: number): string[] {
-    const notes: string[] = [];
-    if (this.#witness === undefined)
-      notes.push(
-        'Without a head that was kept elsewhere (--head) nobody can see that the end was cut exactly after a signed head, or that this is an older export.',
-      );
-    else if (!this.#witnessFound && this.#bad === undefined)
-      notes.push(
-        `This file begins after entry ${after}: the head kept elsewhere, of entry ${this.#witness.sequence}, says nothing about it.`,
-      );
-    if (this.#bad === undefined && after > 0)
-      notes.push(`The file begins after entry ${after}: what came before was not verified.`);
-    if (this.#bad !== undefined)
-      notes.push('Verification stopped at the first bad record: what comes after it was not looked at.');
-    return notes;
   }
 }
 

@@ -1,4 +1,5 @@
 /** What a revocation would hit, before it does: everything counted, the first in full. Nothing is changed. */
+import { isChanceryError } from '../../base/errors.ts';
 import type { Instant } from '../../base/clock.ts';
 import type { StoredCertificate } from '../issuance/ports.ts';
 import { type Principal } from '../identity/principal.ts';
@@ -6,6 +7,7 @@ import type { RevocationPorts, Selection } from './request.ts';
 import { deciderOf } from './revoke.ts';
 import { type RevocationReach, revocationReach } from './reach.ts';
 import { selected } from './selection.ts';
+import { rulesForUnrecorded, type Unrecorded, unrecordedAmong } from './unrecorded.ts';
 
 /** As many are shown in full. */
 const SHOWN = 100;
@@ -26,6 +28,8 @@ export interface ImpactOne {
 
 export interface Impact {
   readonly count: number;
+  /** Of those, how many are known here by issuer and serial number only. */
+  readonly unrecorded: number;
   /** False where there are more than were counted. */
   readonly complete: boolean;
   /** Of those, how many this caller may not revoke: nothing is revoked unless this is 0. */
@@ -53,7 +57,14 @@ export async function impact(
   const owners = new Set<string>();
   const byIssuer = new Map<string, number>();
   const shown: ImpactOne[] = [];
-  let [count, refused, latest, blocksKeys] = [0, 0, undefined as Instant | undefined, true];
+  const unrecorded = unrecordedAmong(ports, selection);
+  for (const { issuer } of unrecorded) byIssuer.set(issuer, (byIssuer.get(issuer) ?? 0) + 1);
+  let [count, refused, latest, blocksKeys] = [
+    unrecorded.length,
+    refusedAmong(ports, principal, unrecorded, now),
+    undefined as Instant | undefined,
+    unrecorded.length === 0,
+  ];
   for (const page of selected(ports, selection, now)) {
     if (count >= COUNTED) break;
     for (const certificate of page) {
@@ -73,9 +84,34 @@ export async function impact(
   }
   const complete = count < COUNTED;
   return {
-    ...{ count, complete, refused, principals: principals.size, owners: owners.size },
+    ...{
+      count,
+      unrecorded: unrecorded.length,
+      complete,
+      refused,
+      principals: principals.size,
+      owners: owners.size,
+    },
     ...{ byIssuer, latest, blocksKeys, shown },
   };
+}
+
+/** Throws `certificate_expired`. */
+function refusedAmong(
+  ports: RevocationPorts,
+  principal: Principal,
+  unrecorded: readonly Unrecorded[],
+  now: Instant,
+): number {
+  return unrecorded.filter((one) => {
+    try {
+      rulesForUnrecorded(ports, principal, [one], now);
+      return false;
+    } catch (error) {
+      if (isChanceryError(error) && error.code === 'not_granted') return true;
+      throw error;
+    }
+  }).length;
 }
 
 function look(ports: RevocationPorts, certificate: StoredCertificate, now: Instant): ImpactOne {

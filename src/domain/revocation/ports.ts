@@ -67,6 +67,7 @@ export interface RevocationStore {
   seen(marks: readonly SeenMark[]): Promise<void>;
   /** Serials of certificates that are not on record here: of an imported issuer, or from the journal. */
   addKnown(serials: readonly KnownSerial[], audit: readonly AuditDraft[]): Promise<void>;
+  findKnown(generation: string, serial: string): KnownSerial | undefined;
 }
 
 export type SerialStatus =

@@ -44,8 +44,11 @@ export interface PublishedObject {
   /** `crl/servers-1/0.crl` */
   readonly path: string;
   readonly mediaType: string;
-  /** SHA-256, hexadecimal. */
-  readonly sha256: string;
+  /**
+   * Changes with the octets: their SHA-256 in hexadecimal, where there are octets already. `undefined`: what is published
+   * stays as it is, for there is nothing better now.
+   */
+  readonly version: string | undefined;
   readonly thisUpdate?: Instant;
   readonly nextUpdate?: Instant;
   /** Rejects where it was replaced in the meantime: the next look has its successor. */

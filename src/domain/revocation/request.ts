@@ -52,6 +52,7 @@ export interface RevocationPorts {
   readonly ledger: Pick<Ledger, 'findCertificate' | 'isKeyBlocked'>;
   readonly inventory: Inventory;
   readonly store: RevocationStore;
+  readonly generations: () => readonly { readonly id: string; readonly issuer: string }[];
   /** What a CRL of the shard says has changed, durably. Returns at once and never throws. */
   readonly revoked: (generation: string, shard: number) => void;
   /** Others get their turn. */

@@ -25,6 +25,7 @@ import { type LeafReason, parseReason } from './reasons.ts';
 import { reachNotice, revocationReach } from './reach.ts';
 import type { RevocationPorts, RevocationReport, RevocationRequest, RevokedOne } from './request.ts';
 import { listed, selected } from './selection.ts';
+import { rulesForUnrecorded, unrecordedAmong, unrecordedOrder } from './unrecorded.ts';
 
 /** As many are revoked by one request; asked again, the rest are. */
 export const MOST_AT_ONCE = 10_000;
@@ -38,12 +39,21 @@ export async function revoke(ports: RevocationPorts, request: RevocationRequest)
   const reason = parseReason(request.reason);
   const now = ports.clock.now();
   const decider = deciderOf(ports, principal);
+  const unrecorded = unrecordedAmong(ports, selection);
+  const rules = rulesForUnrecorded(ports, principal, unrecorded, now);
   // a search by who may revoke everything needs no look ahead
   if (selection.kind !== 'search' || decider.everything === undefined || expectedCount !== undefined)
-    expect(await checkAll(ports, request, decider, now), expectedCount);
+    expect(unrecorded.length + (await checkAll(ports, request, decider, now)), expectedCount);
 
   const results: RevokedOne[] = [];
   const notices = new Set<string>();
+  if (unrecorded.length > 0) {
+    const orders = unrecorded.map((one) =>
+      unrecordedOrder(one, reason, rules.get(one.issuer) ?? '', now, draftOf(request, now)),
+    );
+    results.push(...(await record(ports, orders, unrecorded, now)));
+    if (reason === 'keyCompromise') notices.add(NOT_BLOCKED);
+  }
   for (const page of selected(ports, selection, now)) {
     if (results.length >= MOST_AT_ONCE) return { results, more: true, notices: [...notices] };
     const orders = page.map((stored) => {
@@ -65,7 +75,7 @@ export async function revoke(ports: RevocationPorts, request: RevocationRequest)
 export async function record(
   ports: RevocationPorts,
   orders: readonly RevocationOrder[],
-  certificates: readonly StoredCertificate[],
+  certificates: readonly { readonly serial: string; readonly keyFingerprint?: string }[],
   now: Instant,
 ): Promise<RevokedOne[]> {
   const results = await ports.store.revoke(orders, now);
@@ -73,7 +83,7 @@ export async function record(
   return certificates.map(({ serial, keyFingerprint }, i) => ({
     serial,
     result: results[i] ?? 'already',
-    keyBlocked: ports.ledger.isKeyBlocked(keyFingerprint),
+    keyBlocked: keyFingerprint !== undefined && ports.ledger.isKeyBlocked(keyFingerprint),
   }));
 }
 

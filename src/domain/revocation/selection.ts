@@ -4,16 +4,18 @@ import { formatInstant, type Instant } from '../../base/clock.ts';
 import { certificateFingerprint, formatSerial, readCertificate } from '../../x509/certificate.ts';
 import type { StoredCertificate } from '../issuance/ports.ts';
 import type { RevocationPorts, RevocationSearch, Selection } from './request.ts';
+import { unrecordedAmong } from './unrecorded.ts';
 
 /** As many are revoked in one transaction. */
 export const CHUNK = 256;
 
 /**
- * Page by page, newest first; each page is asked for when the one before was dealt with. Throws `not_found` or
- * `certificate_expired` where one that was named cannot be revoked, `invalid_request` for a search without conditions.
+ * Page by page, newest first; each page is asked for when the one before was dealt with. Serials without a certificate
+ * on record are passed over (unrecorded.ts). Throws `not_found` or `certificate_expired` where one that was named cannot
+ * be revoked, `invalid_request` for a search without conditions.
  */
 export function* selected(
-  ports: Pick<RevocationPorts, 'ledger' | 'inventory'>,
+  ports: Pick<RevocationPorts, 'ledger' | 'inventory' | 'store' | 'generations'>,
   selection: Selection,
   now: Instant,
 ): Generator<readonly StoredCertificate[]> {
@@ -48,11 +50,14 @@ function* searched(
 }
 
 function findAll(
-  { ledger }: Pick<RevocationPorts, 'ledger'>,
+  ports: Pick<RevocationPorts, 'ledger' | 'store' | 'generations'>,
   serials: readonly string[],
 ): readonly StoredCertificate[] {
-  const found = serials.map((serial) => ({ serial, stored: ledger.findCertificate(serial) }));
-  const missing = found.filter(({ stored }) => stored === undefined);
+  const found = serials.map((serial) => ({ serial, stored: ports.ledger.findCertificate(serial) }));
+  const unrecorded = new Set(
+    unrecordedAmong(ports, { kind: 'serials', serials }).map(({ serial }) => serial),
+  );
+  const missing = found.filter(({ serial, stored }) => stored === undefined && !unrecorded.has(serial));
   if (missing.length > 0) throw notThere(missing.map(({ serial }) => serial));
   return found.flatMap(({ stored }) => stored ?? []);
 }

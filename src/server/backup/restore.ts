@@ -18,6 +18,10 @@ import {
 import { basename, dirname, join, resolve } from 'node:path';
 import { ChanceryError, isChanceryError } from '../../base/errors.ts';
 import { resolveDataFolder } from '../../config/index.ts';
+import type { ChainEnd } from '../../domain/audit/chain.ts';
+import type { AuditDraft } from '../../domain/audit/entry.ts';
+import type { AuditHead } from '../../domain/audit/head.ts';
+import { segmentDraft } from '../../domain/audit/segment.ts';
 import { appendAuditEntries, checkDatabase } from '../../db/sqlite/snapshot.ts';
 import { viewStore } from '../../db/sqlite/view.ts';
 import {
@@ -70,18 +74,8 @@ export async function restore(options: RestoreOptions): Promise<Restored> {
     unpack(from, sealed.text(), () => new FolderSink(stage, files));
     const database = join(stage, 'db', 'chancery.db');
     checkDatabase(database);
-    checkContent(from, database, stage);
-    appendAuditEntries(database, [
-      {
-        time: systemClock.now(),
-        event: 'server.restored',
-        outcome: 'allowed',
-        principal: localPrincipal(),
-        door: 'local',
-        requestId: 'server-restore',
-        details: { created: facts.created, version: facts.version, ...localCaller() },
-      },
-    ]);
+    const lastHead = checkContent(from, database, stage);
+    appendAuditEntries(database, (after) => restoredDrafts(facts, after, lastHead));
     checkDatabase(database); // and without side files
     const missing = await furnish(paths, stage, facts, files);
     return {
@@ -185,8 +179,28 @@ class FolderSink {
   }
 }
 
-/** The database can be used by this release, and has the keys that it names. */
-function checkContent(from: string, database: string, stage: string): void {
+/** Entries had followed the backup, and are lost: the log goes on in a segment that says so. */
+function restoredDrafts(
+  { created, version }: Facts,
+  after: ChainEnd,
+  lastHead: AuditHead | undefined,
+): readonly AuditDraft[] {
+  const now = systemClock.now();
+  const actor = { principal: localPrincipal(), door: 'local', requestId: 'server-restore' };
+  return [
+    segmentDraft({ ...actor, after, lastHead, now }),
+    {
+      time: now,
+      event: 'server.restored',
+      outcome: 'allowed',
+      ...actor,
+      details: { created, version, ...localCaller() },
+    },
+  ];
+}
+
+/** The database can be used by this release, and has the keys that it names; returns its last signed head. */
+function checkContent(from: string, database: string, stage: string): AuditHead | undefined {
   const { schema, known, records, close } = viewStore(database);
   try {
     if (schema > known)
@@ -199,6 +213,7 @@ function checkContent(from: string, database: string, stage: string): void {
     for (const { keyId } of named as readonly { readonly keyId: string | null }[])
       if (keyId !== null && !existsSync(join(stage, 'keys', `${keyId}.key.json`)))
         throw damaged(from, `it has no key ${keyId}, which its database names`);
+    return records?.audit.lastHead();
   } finally {
     close();
   }

@@ -33,7 +33,7 @@ export interface LayoutOrder {
 }
 
 export interface LaidOut {
-  /** In memory that both threads see. */
+  /** In memory that both threads see, until the next order. */
   readonly tbs: Bytes;
   /** Octets and number of the entries in it. */
   readonly entryOctets: number;
@@ -47,29 +47,45 @@ export interface LaidOut {
   readonly compared: boolean;
 }
 
+/** No entry that we write is longer: 21 octets of serial number, a GeneralizedTime and a reason. */
+const ENTRY_OCTETS = 56;
+/** Room for what stands before the entries: most of it is the issuer's name. */
+const HEAD_OCTETS = 4096;
+
+/** Memory that both threads see, used for one list after the other: a fresh one each time would stay until it is collected. */
+export class Arena {
+  #octets: Bytes = new Uint8Array(0);
+
+  /** At least so many octets. What was in it is gone. */
+  room(length: number): Bytes {
+    if (this.#octets.length < length) this.#octets = new Uint8Array(new SharedArrayBuffer(length));
+    return this.#octets;
+  }
+}
+
 /** Throws `lint_failed` or `malformed_der` for entries that are none. */
-export function layOut(rows: CrlRows, order: LayoutOrder): LaidOut {
-  const { plan } = order;
-  const { generation, scope, expiredBefore, covered } = plan;
-  const found = rows.read({ generation, scope, expiredBefore, covered });
-  const { head, tail } = frameTbsCertList(plan.template, found.octets);
-  const tbs = new Uint8Array(new SharedArrayBuffer(head.length + found.octets + tail.length));
-  tbs.set(head);
-  tbs.set(tail, head.length + found.octets);
-  const entries = tbs.subarray(head.length, head.length + found.octets);
-  const written = mergeEntries(found.lists, entries);
-  if (written !== found.octets)
-    throw new ChanceryError('internal', `${written} of ${found.octets} octets of entries were laid out`);
+export function layOut(rows: CrlRows, arena: Arena, order: LayoutOrder): LaidOut {
+  const { generation, scope, expiredBefore, covered, template } = order.plan;
+  const found = rows.read({ generation, scope, expiredBefore, covered }, ({ lists, covers, rows: count }) => {
+    const room = arena.room(HEAD_OCTETS + count * ENTRY_OCTETS + HEAD_OCTETS);
+    return { room, covers, count, written: mergeEntries(lists, room.subarray(HEAD_OCTETS)) };
+  });
+  const { room, written } = found;
+  const { head, tail } = frameTbsCertList(template, written);
+  const start = HEAD_OCTETS - head.length;
+  const entries = room.subarray(HEAD_OCTETS, HEAD_OCTETS + written);
+  room.set(head, start);
+  room.set(tail, HEAD_OCTETS + written);
   const scan = scanEntries(entries);
   // a store that keeps serial numbers with their sign octet gives them in another order
   if (!scan.sorted) entries.set(sortEntries(entries));
   const gone = order.last && goneSince(order.last, entries);
   return {
-    tbs,
-    entryOctets: found.octets,
+    tbs: room.subarray(start, HEAD_OCTETS + written + tail.length),
+    entryOctets: written,
     entries: scan.count,
     covers: found.covers,
-    rows: found.rows,
+    rows: found.count,
     lost: gone === undefined ? [] : lostOf(rows, order, gone),
     compared: gone !== undefined,
   };

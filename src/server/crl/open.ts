@@ -26,7 +26,7 @@ export function openCrls(
     folder,
     press,
     life: config.revocation.crlLife,
-    floor: () => undefined,
+    floor: (generation) => store.journal.crlFloor(generation),
   });
   return new IssuerCrls({
     clock,

@@ -22,6 +22,8 @@ const HEADER = 12;
 const IN = 1;
 const MAX_RECORDS = 400;
 const MAX_NAME = 255;
+/** As many as a name can have labels. */
+const MAX_JUMPS = 128;
 
 /** A message that is broken or that nobody should send. */
 export class BadMessage extends Error {
@@ -149,7 +151,7 @@ function readName(cursor: Cursor): string {
   const { bytes } = cursor;
   let at = cursor.at;
   let floor = at;
-  let jumped = false;
+  let jumps = 0;
   let length = 1;
   const labels: string[] = [];
   for (;;) {
@@ -158,8 +160,8 @@ function readName(cursor: Cursor): string {
     if ((octet & 0xc0) === 0xc0) {
       const low = bytes[at + 1];
       if (low === undefined) throw cutOff();
-      if (!jumped) cursor.at = at + 2;
-      jumped = true;
+      if (jumps++ === 0) cursor.at = at + 2;
+      if (jumps > MAX_JUMPS) throw new BadMessage(`a name has over ${MAX_JUMPS} pointers`);
       at = ((octet & 0x3f) << 8) | low;
       if (at >= floor || at < HEADER) throw new BadMessage('a name points forward');
       floor = at;
@@ -174,7 +176,7 @@ function readName(cursor: Cursor): string {
     labels.push(readLabel(bytes, at + 1, end));
     at = end;
   }
-  if (!jumped) cursor.at = at + 1;
+  if (jumps === 0) cursor.at = at + 1;
   return labels.join('.');
 }
 

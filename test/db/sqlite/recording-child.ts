@@ -3,9 +3,9 @@
  * `recording-child.ts FILE FIRST [COMMIT_DELAY]`: the disk takes that many milliseconds more for each COMMIT.
  */
 import { writeSync } from 'node:fs';
-import Database from 'better-sqlite3';
 import { openStore } from '../../../src/db/sqlite/index.ts';
 import { auditDraft, certificateRecord } from '../../support/records.ts';
+import { slowCommits } from './slow-commits.ts';
 
 const [file = '', first = '0', delay = '0'] = process.argv.slice(2);
 
@@ -41,20 +41,3 @@ async function client(): Promise<void> {
   }
 }
 await Promise.all(Array.from({ length: 8 }, client));
-
-/** Widens the window between the end of a job and the end of its transaction: without it no kill ever hits it. */
-function slowCommits(milliseconds: number): void {
-  const cell = new Int32Array(new SharedArrayBuffer(4));
-  const prototype = Database.prototype as { prepare: (this: unknown, sql: string) => Database.Statement };
-  const { prepare } = prototype;
-  prototype.prepare = function (sql) {
-    const statement = prepare.call(this, sql);
-    if (sql !== 'COMMIT') return statement;
-    const run = statement.run.bind(statement);
-    statement.run = () => {
-      Atomics.wait(cell, 0, 0, milliseconds);
-      return run();
-    };
-    return statement;
-  };
-}

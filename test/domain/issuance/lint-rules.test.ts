@@ -298,7 +298,9 @@ describe('each lint of CA certificates', () => {
 
 it('every lint is found by some row, and is named once', () => {
   const found = new Set([...LEAVES, ...CAS].flatMap(([lints]) => lints.split(' ')));
-  expect(LINTS.map(({ lint }) => lint).filter((lint) => !found.has(lint))).toEqual([]);
+  // those of OCSP responders have their rows in responder.test.ts
+  const elsewhere = ['responder_ext_key_usage', 'responder_no_check', 'responder_life'];
+  expect(LINTS.map(({ lint }) => lint).filter((lint) => !found.has(lint))).toEqual(elsewhere);
   for (const { lint, source } of LINTS) expect([lint, source.length > 5]).toEqual([lint, true]);
 });
 

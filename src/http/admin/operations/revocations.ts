@@ -74,6 +74,7 @@ function selectionOf({ serials, certificate, search }: ImpactRequest): Selection
 
 const renderImpact = (found: Impact, now: Instant): ImpactResource => ({
   count: found.count,
+  unrecorded: found.unrecorded,
   complete: found.complete,
   refused: found.refused,
   principals: found.principals,
