@@ -184,6 +184,16 @@ export class Wire {
     return readWindow(response.data, this.#retryAt(response));
   }
 
+  /** RFC 8555 7.6, by the account that ordered it. `reason` is a CRLReason. */
+  async revoke(leaf: Uint8Array, reason: number): Promise<void> {
+    const url = await this.#resource('revokeCert');
+    try {
+      await this.#post(url, { certificate: Buffer.from(leaf).toString('base64url'), reason });
+    } catch (error) {
+      if (!(error instanceof AuthorityError) || error.problem.type !== 'alreadyRevoked') throw error;
+    }
+  }
+
   async #directory(): Promise<unknown> {
     try {
       return await this.#client.http.getDirectory();

@@ -73,6 +73,7 @@ export const ERRORS = {
   },
   delivery_refused: { status: 403, exit: 3, title: 'This host does not let a target do this' },
   claim_lost: { status: 409, exit: 2, title: 'Somebody else has taken this over' },
+  authority_unavailable: { status: 503, exit: 2, title: 'A public CA does not serve us' },
   delivery_failed: { status: 503, exit: 2, title: 'A target does not take the pair' },
   shutting_down: { status: 503, exit: 2, title: 'The server is shutting down' },
   self_check_failed: {

@@ -62,6 +62,8 @@ export interface ManagedCertificate {
   /** The set that declared it (`apply --set`); `null`: made through the API. */
   readonly set: string | null;
   readonly wish: Wish;
+  /** As people wrote it. */
+  readonly written: unknown;
   /** Rises with every change of names, source or key: a version of an older revision is renewed at once. */
   readonly revision: number;
   readonly createdAt: Instant;

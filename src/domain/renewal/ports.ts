@@ -211,3 +211,28 @@ export interface RenewalEvent {
   readonly cause: string | null;
   readonly nextTryAt: Instant | null;
 }
+
+/** A public CA as it was declared. */
+export interface PublicAuthority {
+  readonly name: string;
+  readonly set: string | null;
+  readonly spec: unknown;
+}
+
+/** Our account at a CA, by its directory; the key is sealed. */
+export interface PublicAccount {
+  readonly directory: string;
+  /** `null` until it is registered. */
+  readonly url: string | null;
+  readonly sealedKey: Bytes;
+}
+
+/** Public CAs and our accounts there. Durable, with their audit entries. */
+export interface PublicAuthorityStore {
+  authorities(): readonly PublicAuthority[];
+  putAuthority(authority: PublicAuthority, audit: readonly AuditDraft[]): Promise<void>;
+  /** Throws `not_found`. The account stays: its limits at the CA do, too. */
+  removeAuthority(name: string, audit: readonly AuditDraft[]): Promise<void>;
+  account(directory: string): PublicAccount | undefined;
+  putAccount(account: PublicAccount, audit: readonly AuditDraft[]): Promise<void>;
+}

@@ -40,6 +40,7 @@ class World {
       owner: null,
       labels: {},
     },
+    written: {},
     revision: 1,
     createdAt: T0,
     pausedAt: null,

@@ -29,10 +29,15 @@ CREATE TABLE managed_versions (
 CREATE INDEX managed_versions_living ON managed_versions (managed, number) WHERE over = 0;
 CREATE INDEX managed_versions_serial ON managed_versions (serial) WHERE serial IS NOT NULL;
 
+CREATE TABLE public_authorities (
+  name TEXT PRIMARY KEY,
+  set_name TEXT,
+  spec TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- accounts at public CAs; the key is sealed
 CREATE TABLE public_accounts (
-  authority TEXT PRIMARY KEY,
-  directory TEXT NOT NULL,
+  directory TEXT PRIMARY KEY,
   url TEXT,
   sealed_key BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
