@@ -28,12 +28,7 @@ export function fetchOver(socket: Socket, ask: HttpAsk, scope: Scope): Promise<H
   return new Promise<HttpAnswer>((resolve, reject) => {
     let informational = 0;
     const fail = (fault: ProbeFault): void => {
-      try {
-        scope.check();
-        reject(fault);
-      } catch (reason) {
-        reject(reason as Error);
-      }
+      reject(scope.over ?? fault);
       socket.destroy();
     };
     const broken = (error?: NodeJS.ErrnoException): void => fail(brokenBy(error));

@@ -24,6 +24,11 @@ export class Scope {
     );
   }
 
+  /** Why it ended, if it did. */
+  get over(): Error | undefined {
+    return this.#reason;
+  }
+
   /** Throws why it ended, if it did. */
   check(): void {
     if (this.#reason !== undefined) throw this.#reason;
