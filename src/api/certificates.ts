@@ -112,6 +112,8 @@ export const CertificateDetail = CertificateSummary.extend({
   certificate: Pem,
   chain: z.array(Pem),
   roots: z.array(Pem),
+  renewedBy: Serial.optional().describe('Serial of the newest certificate that renewed this one'),
+  lastRenewedAt: Time.optional(),
   revocation: RevocationDetail.optional(),
 }).describe('A certificate with its chain');
 export type CertificateDetail = z.infer<typeof CertificateDetail>;

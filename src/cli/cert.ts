@@ -159,7 +159,7 @@ function addRevoke(cert: Command, wiring: Wiring): void {
         'unspecified (default), keyCompromise, affiliationChanged, superseded, cessationOfOperation, privilegeWithdrawn',
       )
       .option('--dry-run', 'only show what would be hit')
-      .option('--yes', 'do not ask'),
+      .option('--yes', 'do not ask (environment: CHANCERY_YES=1)'),
   ).action(run(wiring, async () => (await import('./cert/revoke.ts')).revoke));
 }
 

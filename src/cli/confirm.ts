@@ -2,9 +2,13 @@
 import { ChanceryError } from '../base/errors.ts';
 import { say, type Terminal } from './terminal.ts';
 
-/** Throws `usage` where `--yes` was not given and nobody can be asked: nothing ever waits for a pipe. */
-export function requireSomebody(terminal: Terminal, yes: boolean | undefined, deed: string): void {
-  if (yes === true || terminal.ask !== undefined) return;
+/**
+ * Whether it was said before (`--yes`, or CHANCERY_YES=1). Throws `usage` where it was not and nobody can be asked:
+ * nothing ever waits for a pipe.
+ */
+export function saidBefore(terminal: Terminal, yes: boolean | undefined, deed: string): boolean {
+  if (yes === true || terminal.environment['CHANCERY_YES'] === '1') return true;
+  if (terminal.ask !== undefined) return false;
   throw new ChanceryError('usage', {
     message: `${deed} is not undone, and nobody is here to be asked`,
     rule: 'without a terminal it takes --yes',

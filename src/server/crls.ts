@@ -56,9 +56,11 @@ export class IssuerCrls implements IssuerCrlActions {
   /** Scopes whose file is not what its record says: built anew whether due or not. */
   readonly #unsound = new Set<string>();
   readonly #problems = new Map<string, { readonly reason: string; readonly retryAt: Instant }>();
-  readonly #pausedUntil = new Map<string, Instant>();
+  /** By a clock that only grows. */
+  readonly #pausedUntil = new Map<string, number>();
   #turn: Promise<unknown> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
+  #wakesAt = 0;
   #lookedAt = -Infinity;
   #closed = false;
   #builds = { count: 0, seconds: 0, refused: 0 };
@@ -189,11 +191,15 @@ export class IssuerCrls implements IssuerCrlActions {
   }
 
   #wake(after: Duration): void {
-    if (this.#closed || this.#timer !== undefined) return;
+    const at = performance.now() + after;
+    if (this.#closed || (this.#timer !== undefined && this.#wakesAt <= at)) return;
+    clearTimeout(this.#timer);
+    this.#wakesAt = at;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       void this.publishDue().catch((error: unknown) => {
-        this.#options.log.error('CRLs could not be looked after', { reason: String(error) });
+        if (!this.#closed)
+          this.#options.log.error('CRLs could not be looked after', { reason: String(error) });
       });
     }, after);
     this.#timer.unref();
@@ -221,8 +227,8 @@ export class IssuerCrls implements IssuerCrlActions {
   }
 
   #isPaused(key: string): boolean {
-    const until = this.#problems.get(key)?.retryAt ?? this.#pausedUntil.get(key) ?? 0;
-    const left = until - this.#options.clock.now();
+    if ((this.#pausedUntil.get(key) ?? 0) > performance.now()) return true;
+    const left = (this.#problems.get(key)?.retryAt ?? 0) - this.#options.clock.now();
     // a clock that was set back ends no pause by years
     return left > 0 && left <= RETRY_AFTER;
   }
@@ -259,7 +265,7 @@ export class IssuerCrls implements IssuerCrlActions {
   }
 
   async #publish(job: Job, actor: Actor, acceptClock: boolean): Promise<PublishedCrl> {
-    const { publisher, clock } = this.#options;
+    const { publisher } = this.#options;
     const { generation, scope } = job;
     const key = keyOf(generation.id, scope);
     const before = this.#published.get(key);
@@ -277,9 +283,13 @@ export class IssuerCrls implements IssuerCrlActions {
       count: this.#builds.count + 1,
       seconds: this.#builds.seconds + took / SECOND,
     };
-    if (scope === 'full')
-      this.#pausedUntil.set(key, clock.now() + Math.min(LONGEST_PAUSE, PAUSE_FACTOR * took));
+    if (scope === 'full') this.#pause(key, Math.min(LONGEST_PAUSE, PAUSE_FACTOR * took));
     return crl;
+  }
+
+  #pause(key: string, pause: Duration): void {
+    this.#pausedUntil.set(key, performance.now() + pause);
+    this.#wake(pause);
   }
 
   #removeLater(crl: PublishedCrl): void {

@@ -43,7 +43,7 @@ export function openPublication(options: PublicationOptions): Publication {
   const publishers = config.publication.map(
     (place) =>
       new Publisher({
-        target: targetOf(place, opened.clock),
+        target: placeOf(place, clock),
         clock,
         log,
         trustDomain: config.trustDomain,
@@ -65,7 +65,8 @@ export function openPublication(options: PublicationOptions): Publication {
   };
 }
 
-function targetOf(place: PublicationConfiguration, clock: OpenedData['clock']): PublicationTarget {
+/** The place itself; whoever opens it closes it. */
+export function placeOf(place: PublicationConfiguration, clock: OpenedData['clock']): PublicationTarget {
   if (place.kind === 'folder') return folderTarget(place.folder);
   const { bucket, region, prefix, endpoint, ca, credentials } = place.bucket;
   const client = new S3Client({

@@ -13,6 +13,7 @@ import { encodeCertId } from '../x509/cert-id.ts';
 import { formatSerial } from '../x509/certificate.ts';
 import { type CertificateList, readCertificateList, revokedCertificates } from '../x509/crl.ts';
 import { encodeOcspRequest, MAX_CERT_IDS } from '../x509/ocsp-request.ts';
+import { readOcspResponse } from '../x509/ocsp-response.ts';
 import { verifySignature } from '../x509/signature.ts';
 
 export interface VisibilityOptions {
@@ -155,12 +156,12 @@ export class Visibility {
     );
     const der = await probe.ocsp(urls.ocsp, encodeOcspRequest(certIds));
     const now = clock.now();
-    const seen = group.filter((_, i) => {
-      const certId = certIds[i] ?? new Uint8Array(0);
-      const verdict = verifyOcspResponse(der, { certId, issuer, nonce: undefined, now });
-      if (!verdict.believed) throw new Error(`${urls.ocsp}: ${verdict.reason}`);
-      return verdict.status.kind === 'revoked';
-    });
+    const [certId = new Uint8Array(0)] = certIds;
+    const verdict = verifyOcspResponse(der, { certId, issuer, nonce: undefined, now });
+    if (!verdict.believed) throw new Error(`${urls.ocsp}: ${verdict.reason}`);
+    // one signature stands for all of them
+    const revoked = revokedIn(der, now);
+    const seen = group.filter(({ serial }) => revoked.has(serial));
     await this.#mark('ocsp', seen, now);
   }
 
@@ -218,4 +219,15 @@ async function present(list: CertificateList, wanted: ReadonlySet<string>): Prom
     if (++count % STRIDE === 0) await setImmediate();
   }
   return found;
+}
+
+/** Serials that a response, which was believed, calls revoked now. */
+function revokedIn(der: Uint8Array, now: Instant): Set<string> {
+  const response = readOcspResponse(der);
+  const singles = response.status === 'successful' ? response.basic.singles : [];
+  return new Set(
+    singles
+      .filter(({ status, nextUpdate = 0 }) => status.kind === 'revoked' && nextUpdate > now)
+      .map(({ certId }) => formatSerial(certId.serial)),
+  );
 }

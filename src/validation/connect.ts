@@ -77,12 +77,7 @@ const ignore = (): void => undefined;
 export function handshake(socket: TLSSocket, scope: Scope): Promise<void> {
   return new Promise((resolve, reject) => {
     const failed = (error?: NodeJS.ErrnoException): void => {
-      try {
-        scope.check();
-        reject(new ProbeFault('tls', `the TLS handshake failed: ${reasonOf(error)}`));
-      } catch (reason) {
-        reject(reason as Error);
-      }
+      reject(scope.over ?? new ProbeFault('tls', `the TLS handshake failed: ${reasonOf(error)}`));
     };
     socket.once('error', failed);
     socket.once('close', () => failed());

@@ -27,13 +27,9 @@ export interface HttpAsk {
 export function fetchOver(socket: Socket, ask: HttpAsk, scope: Scope): Promise<HttpAnswer> {
   return new Promise<HttpAnswer>((resolve, reject) => {
     let informational = 0;
+    let answered = false;
     const fail = (fault: ProbeFault): void => {
-      try {
-        scope.check();
-        reject(fault);
-      } catch (reason) {
-        reject(reason as Error);
-      }
+      reject(scope.over ?? fault);
       socket.destroy();
     };
     const broken = (error?: NodeJS.ErrnoException): void => fail(brokenBy(error));
@@ -47,7 +43,9 @@ export function fetchOver(socket: Socket, ask: HttpAsk, scope: Scope): Promise<H
       insecureHTTPParser: false,
     })
       .on('error', broken)
-      .on('close', () => broken())
+      .on('close', () => {
+        if (!answered) broken();
+      })
       .on('information', () => {
         if (++informational > MAX_INFORMATIONAL)
           fail(new ProbeFault('connection', 'the server sends 1xx answers without end'));
@@ -61,6 +59,7 @@ export function fetchOver(socket: Socket, ask: HttpAsk, scope: Scope): Promise<H
       .end();
 
     function done(answer: HttpAnswer): void {
+      answered = true;
       resolve(answer);
       socket.destroy();
     }

@@ -5,6 +5,9 @@ export class OutOfTime extends Error {
   override readonly name = 'OutOfTime';
 }
 
+/** One for all: a stack for every probe that went well would cost more than it tells. */
+const OVER = new OutOfTime('the probe is over');
+
 export class Scope {
   readonly #ends = new Set<(reason: Error) => void>();
   readonly #timer: NodeJS.Timeout;
@@ -24,6 +27,11 @@ export class Scope {
     );
   }
 
+  /** Why it ended, if it did. */
+  get over(): Error | undefined {
+    return this.#reason;
+  }
+
   /** Throws why it ended, if it did. */
   check(): void {
     if (this.#reason !== undefined) throw this.#reason;
@@ -37,7 +45,7 @@ export class Scope {
   }
 
   /** Closes all that is open. What is asked of the scope afterwards throws. */
-  end(reason: Error = new OutOfTime('the probe is over')): void {
+  end(reason: Error = OVER): void {
     if (this.#reason !== undefined) return;
     this.#reason = reason;
     clearTimeout(this.#timer);

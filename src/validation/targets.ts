@@ -91,8 +91,10 @@ async function* targetsOf(
 
 async function* addressesOf(host: string, source: DnsSource, lookup: Lookup): AsyncGenerator<Bytes, void> {
   const literal = parseIp(host);
-  if (literal !== undefined) return yield literal;
-  if (isLocalhost(host)) return yield* LOOPBACK;
+  if (literal !== undefined || isLocalhost(host)) {
+    yield* literal === undefined ? LOOPBACK : [literal];
+    return;
+  }
   for (const type of ['A', 'AAAA'] as const) {
     const { records } = await resolve(source, host, type, lookup);
     for (const { address } of records.slice(0, MAX_ADDRESSES)) yield address;

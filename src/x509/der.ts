@@ -193,8 +193,7 @@ export class DerReader {
         if (octet === undefined) throw broken(`${what} is cut off`);
         length = length * 256 + octet;
       }
-      if (length < 0x80 || length < 2 ** (8 * (octets - 1)))
-        throw broken(`${what} has a padded length`, 'X.690 10.1');
+      if (length < 0x80 || bytes[start + 2] === 0) throw broken(`${what} has a padded length`, 'X.690 10.1');
       header += octets;
     }
     const end = start + header + length;

@@ -13,9 +13,17 @@ export function encodeTime(instant: Instant): Bytes {
     : tlv(TAG.generalizedTime, fromAscii(digits));
 }
 
-/** GeneralizedTime in every year, as OCSP has it (RFC 6960 4.2.2.1); without a fraction. */
-export const encodeGeneralizedTime = (instant: Instant): Bytes =>
-  tlv(TAG.generalizedTime, fromAscii(formatInstant(instant).replace(/[-:T]/g, '')));
+const generalizedTimes = new Map<Instant, Bytes>();
+
+/** GeneralizedTime in every year, as OCSP has it (RFC 6960 4.2.2.1); without a fraction. What is signed within a second shares it. */
+export function encodeGeneralizedTime(instant: Instant): Bytes {
+  const known = generalizedTimes.get(instant);
+  if (known !== undefined) return known;
+  const encoded = tlv(TAG.generalizedTime, fromAscii(formatInstant(instant).replace(/[-:T]/g, '')));
+  if (generalizedTimes.size >= 256) generalizedTimes.clear();
+  generalizedTimes.set(instant, encoded);
+  return encoded;
+}
 
 /** Whether the year decides the form, as it must where we sign, or either form passes, as a verifier takes it. */
 export type TimeForm = 'by-year' | 'either';

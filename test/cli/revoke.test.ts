@@ -93,6 +93,15 @@ describe('without a person and without --yes', () => {
     expect(server.received[1]?.body).toEqual({ serials: [SERIAL], reason: 'unspecified' });
   });
 
+  test.each([
+    ['1', 0],
+    ['0', 1],
+    ['', 1],
+  ])('CHANCERY_YES=%j says it before, or does not', async (value, code) => {
+    const { exit } = await revoke([SERIAL], { environment: { CHANCERY_YES: value } });
+    expect([exit, paths().length]).toEqual([code, 1 - code]);
+  });
+
   test('what is too much for one request is asked for until it is done', async () => {
     let left = 2;
     server.on('POST /api/v1/revocations', () => ({ status: 200, body: { ...REPORT, more: left-- > 0 } }));

@@ -222,6 +222,18 @@ export function inventoryContract({ name, open }: StoreBackend): void {
       expect(audit.last()?.sequence ?? 0).toBe(entries);
     });
 
+    test('the newest certificate that renewed another is found', async () => {
+      const { inventory, ledger } = await stocked(open);
+      const renews = serialOf(1);
+      expect(inventory.renewal(renews)).toBeUndefined();
+      for (const n of [20, 21])
+        await ledger.record({ certificate: certificateRecord(n, { renews, issuedAt: NOON + n }), audit: [] });
+      await ledger.record({ certificate: certificateRecord(22, { renews: serialOf(2) }), audit: [] });
+      expect(inventory.renewal(renews)).toEqual({ serial: serialOf(21), issuedAt: NOON + 21 });
+      for (const none of [serialOf(21), '', 'zz', serialOf(0)])
+        expect(inventory.renewal(none)).toBeUndefined();
+    });
+
     test('every certificate is counted, whatever became of it', async () => {
       expect((await stocked(open)).inventory.count()).toBe(9);
       expect(open().inventory.count()).toBe(0);

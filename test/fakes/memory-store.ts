@@ -124,6 +124,10 @@ export class MemoryStore {
       };
     },
     count: () => this.certificates.length,
+    renewal: (serial) => {
+      const found = this.certificates.findLast(({ renews }) => renews === serial);
+      return found && { serial: found.serial, issuedAt: found.issuedAt };
+    },
     presented: (marks) =>
       this.#write(() => {
         for (const { serial, at } of marks) {

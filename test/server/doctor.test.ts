@@ -1,8 +1,9 @@
-/** Ten faults, planted one by one in a sound data folder: each is found, named, and told with its fix. */
+/** Eleven faults, planted one by one in a sound data folder: each is found, named, and told with its fix. */
 import {
   chmodSync,
   cpSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -175,6 +176,14 @@ const FAULTS: readonly Fault[] = [
     'externalUrl: { https: "https://ca.example.test:8443" }\n',
   ],
   [
+    'revocation',
+    'a CRL that ran out',
+    'warning',
+    /the CRL servers-1\/full and 1 other ran out at 20.*: relying parties that check refuse everything below/,
+    /Start the server/,
+    (data) => edit(data, crlRow('servers-1', -1, -DAY, -MINUTE) + crlRow('clients-1', 0, -DAY, -SECOND)),
+  ],
+  [
     'version',
     'a database of a newer release',
     'critical',
@@ -192,6 +201,26 @@ MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
 /** Others can reach it. */
 const OPEN = `externalUrl: { https: 'https://ca.example.test:8443', status: 'http://ca.example.test:8080' }
 `;
+
+/** A CRL on record, by times from now; scope -1 is the complete one. */
+const crlRow = (generation: string, scope: number, thisUpdate: number, nextUpdate: number): string =>
+  `INSERT INTO published_crls VALUES ('${generation}', ${scope}, '1', ${Date.now() + thisUpdate}, ${Date.now() + nextUpdate}, 0, 0, 'x', x'00', 1);`;
+
+const manifest = (fields: object): string =>
+  JSON.stringify({
+    version: 1,
+    trustDomain: 'example.test',
+    writtenAt: '2026-01-01T00:00:00Z',
+    files: {},
+    ...fields,
+  });
+
+const publishing = (data: string, content: string): void => {
+  mkdirSync(join(data, '..', 'status'));
+  writeFileSync(join(data, '..', 'status', 'manifest.json'), content);
+};
+
+const PUBLICATION = 'publication: [{ folder: status }]\n';
 
 type MoreFault = readonly [
   what: string,
@@ -281,13 +310,47 @@ const MORE_FAULTS: readonly MoreFault[] = [
     () => ({ resolve: () => Promise.resolve(['192.0.2.1']) }),
     OPEN,
   ],
+  [
+    'a published CRL that ran out',
+    'revocation',
+    /status: crl\/internal\.crl should have been replaced at 2026-01-02T00:00:00Z, and 1 other/,
+    (data) =>
+      publishing(
+        data,
+        manifest({
+          files: { 'crl/internal.crl': { sha256: '', nextUpdate: '2026-01-02T00:00:00Z' } },
+          ocsp: { certificates: 1, nextUpdate: '2026-01-02T00:00:00Z', covers: {} },
+        }),
+      ),
+    PUBLICATION,
+  ],
+  [
+    'a place of publication that cannot be read',
+    'revocation',
+    /folder:.*status cannot be read: manifest\.json has over 4194304 octets/,
+    (data) => publishing(data, 'x'.repeat(5 * 2 ** 20)),
+    PUBLICATION,
+  ],
+  [
+    'a journal that is not configured any more',
+    'revocation',
+    /the database has the journal abc, and none is configured/,
+    (data) => edit(data, `INSERT INTO meta VALUES ('journal', '{"journal":"abc","sequence":1,"hash":""}')`),
+  ],
+  [
+    'a journal that is not mounted',
+    'revocation',
+    /the journal in \/nonexistent\/journal cannot be written: ENOENT/,
+    (data) => edit(data, `INSERT INTO meta VALUES ('journal', '{"journal":"abc","sequence":1,"hash":""}')`),
+    'journal: { folder: /nonexistent/journal }\n',
+  ],
   ['an old Node', 'version', /Node 22\.3\.0 is older than 24/, () => ({ nodeVersion: '22.3.0' })],
 ];
 
-describe('the ten checks', () => {
+describe('the eleven checks', () => {
   test('are in one table, in the order of their ids, each explained in the documentation', () => {
     expect(CHECKS.map(({ id }) => id)).toEqual([...CHECK_IDS]);
-    expect(CHECKS).toHaveLength(10);
+    expect(CHECKS).toHaveLength(11);
     const page = readFileSync(join(ROOT, 'docs', 'reference', 'doctor.md'), 'utf8');
     expect([...page.matchAll(/^## (.*)$/gm)].map(([, title]) => title)).toEqual(
       expect.arrayContaining([...CHECK_IDS]),
@@ -327,6 +390,29 @@ describe('the ten checks', () => {
       expect(found.map((finding) => finding.message).join('\n')).toMatch(message);
       for (const { fix } of found) expect(fix).not.toBe('');
     });
+
+  test('know what was not published or told to a journal yet, where the server never ran', async () => {
+    const { look } = patient(`${PUBLICATION}journal: { folder: /nonexistent/journal }\n`);
+    const found = (await look()).filter(({ check }) => check === 'revocation');
+    expect(found.map(({ severity, message }) => `${severity} ${message}`)).toEqual([
+      expect.stringMatching(/^ok no CRL of an issuer was published yet$/),
+      expect.stringMatching(/^info nothing was published to folder:.*status yet: it has no manifest\.json$/),
+      'info a journal is configured, and the database has none',
+    ]);
+  });
+
+  test('leave the CRLs of a generation in peace that is over', async () => {
+    const { data, look } = patient();
+    edit(data, crlRow('servers-1', -1, -DAY, -MINUTE));
+    edit(
+      data,
+      `UPDATE generations SET certificate = (SELECT certificate FROM generations WHERE id = 'servers-1')`,
+    );
+    const about = async (by: number) =>
+      worse(await look(off(by))).filter(({ check }) => check === 'revocation');
+    expect(await about(0)).toHaveLength(1);
+    expect(await about(400 * DAY)).toEqual([]);
+  });
 
   test('leave a generation in peace whose successor stands ready, or that was superseded', async () => {
     const { data, look } = patient();

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { type FakeDnsServer, type FakeRecord } from '../fakes/dns-server.ts';
+import type { FakeDnsServer } from '../fakes/dns-server.ts';
 import {
   ALLOWED,
   askFor,
@@ -97,17 +97,18 @@ test('the next server is asked when one fails, is silent or does not know the zo
     if (first === undefined || second === undefined) throw new Error('two servers');
     first.answer = bad;
     second.add(CHALLENGE, 'TXT', DIGEST);
-    for (let i = 0; i < 6; i++) expect(verdict(await validate('127.0.0.0/8'))).toBe('ok');
-    expect(first.queries.length).toBeGreaterThan(0);
+    // the order is random: until the bad one came first
+    do expect(verdict(await validate('127.0.0.0/8'))).toBe('ok');
+    while (first.queries.length === 0);
   }
 });
 
-test.each([
+test.each<[string, FakeDnsServer['answer']]>([
   ['SERVFAIL', () => ({ rcode: 2, authoritative: true })],
   ['REFUSED', () => ({ rcode: 5 })],
   [
     'an answer that is not authoritative',
-    () => ({ answers: [{ name: CHALLENGE, type: 'TXT', data: DIGEST } as FakeRecord] }),
+    () => ({ answers: [{ name: CHALLENGE, type: 'TXT', data: DIGEST }] }),
   ],
 ])('all servers failing is not valid: %s', async (_how, answer) => {
   const { server, validate } = await world();

@@ -128,7 +128,7 @@ test.each([
 ])(
   'RFC 8737 3: acme-tls/1 has to be negotiated, the right certificate is not enough: %s',
   async (_how, options) => {
-    const { validate } = await world({}, options as TlsOptions);
+    const { validate } = await world({}, options);
     const outcome = await validate();
     expect(verdict(outcome)).toBe('tls');
     expect(outcome).toMatchObject({ retry: true });

@@ -9,7 +9,7 @@ import { parseReason } from '../../domain/revocation/reasons.ts';
 import type { KeyPair } from '../../x509/key-pair.ts';
 import type { Client } from '../client.ts';
 import type { Asking } from '../command.ts';
-import { confirm, requireSomebody } from '../confirm.ts';
+import { confirm, saidBefore } from '../confirm.ts';
 import { withClient } from '../connect.ts';
 import { printListing } from '../output.ts';
 import type { Session } from '../session.ts';
@@ -33,7 +33,7 @@ export async function revoke(session: Session, options: RevokeOptions, operand?:
   const key = options.leakedKey === undefined ? undefined : await readLeakedKey(options.leakedKey);
   // a slip costs no round trip
   const reason = parseReason(options.reason ?? (key === undefined ? 'unspecified' : 'keyCompromise'));
-  if (options.dryRun !== true) requireSomebody(terminal, options.yes, 'a revocation');
+  const said = options.dryRun === true || saidBefore(terminal, options.yes, 'a revocation');
   await withClient(session, options, async (client) => {
     const request = selected?.request ?? searchOf(key);
     if (options.dryRun === true) {
@@ -42,7 +42,7 @@ export async function revoke(session: Session, options: RevokeOptions, operand?:
     }
     const { server, origin } = client.context;
     say(terminal, `revoking at ${server.origin} (${origin})`);
-    const expectedCount = options.yes === true ? undefined : await ask(terminal, client, selected, key);
+    const expectedCount = said ? undefined : await ask(terminal, client, selected, key);
     if (expectedCount === 0 && key === undefined) return say(terminal, 'nothing was revoked');
     const once = async (first: boolean): Promise<Report> =>
       key === undefined

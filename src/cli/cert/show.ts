@@ -38,6 +38,7 @@ export async function show(session: Session, options: Asking, text: string): Pro
       ['allowed by', found.rule],
       ['last presented', found.lastPresentedAt],
       ['renews', found.renews],
+      ['renewed by', found.renewedBy && `${found.renewedBy}, at ${found.lastRenewedAt ?? ''}`],
       ['owner', found.owner],
       ['labels', found.labels === undefined ? undefined : labelLines(found.labels)],
       ['valid from', found.notBefore],

@@ -2,6 +2,7 @@
 import type { Statement } from 'better-sqlite3';
 import type { Instant } from '../../base/clock.ts';
 import { ChanceryError } from '../../base/errors.ts';
+import { fromHex, toHex } from '../../x509/bytes.ts';
 import type { CertificateQuery, Inventory } from '../../domain/issuance/ports.ts';
 import { RESPONDER_PRINCIPAL } from '../../domain/issuance/responder.ts';
 import { type CertificateRow, readCertificateRow } from './certificate-row.ts';
@@ -31,6 +32,8 @@ export const FORGOTTEN = 'certificates-forgotten';
 export const COUNT = `SELECT coalesce((SELECT max(id) FROM certificates), 0)
   - coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = '${FORGOTTEN}'), 0)`;
 
+export const RENEWAL = 'SELECT serial, issued_at FROM certificates WHERE renews = ? ORDER BY id DESC LIMIT 1';
+
 export const PRESENTED =
   'UPDATE certificates SET presented_at = max(coalesce(presented_at, 0), ?) WHERE serial = ?';
 
@@ -47,6 +50,7 @@ export function openInventory({ database, writer }: Rooms): CountedInventory {
     'SELECT max(id) AS id FROM certificates',
   );
   const counted: Statement<[], number> = database.prepare<[], number>(COUNT).pluck();
+  const renewal: Statement<[Uint8Array], { serial: Buffer; issued_at: number }> = database.prepare(RENEWAL);
   const present: Statement<[number, Uint8Array]> = database.prepare(PRESENTED);
   // asked once, then in memory
   let count: number | undefined;
@@ -85,6 +89,11 @@ export function openInventory({ database, writer }: Rooms): CountedInventory {
       return { count: row?.count ?? 0, latest: row?.latest ?? undefined };
     },
     count: () => (count ??= writer.read(() => counted.get()) ?? 0),
+    renewal(serial) {
+      const key = fromHex(serial);
+      const row = key && writer.read(() => renewal.get(key));
+      return row && { serial: toHex(row.serial), issuedAt: row.issued_at };
+    },
     presented: (marks) =>
       writer.write(() => {
         for (const { serial, at } of marks) present.run(at, octets(serial));

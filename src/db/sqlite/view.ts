@@ -3,20 +3,27 @@ import Database from 'better-sqlite3';
 import type { Instant } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { AuditLog } from '../../domain/audit/ports.ts';
-import type { AuthorityStore } from '../../domain/issuance/ports.ts';
-import type { CrlStore } from '../../domain/revocation/ports.ts';
+import type { AuthorityStore, Inventory } from '../../domain/issuance/ports.ts';
+import type { JournalBook } from '../../domain/revocation/journal-book.ts';
+import type { CrlStore, PublishedCrlStore } from '../../domain/revocation/ports.ts';
 import { AuditAppender } from './audit-appender.ts';
 import { openAuditLog } from './audit-log.ts';
 import { openAuthorities } from './authorities.ts';
 import { openCrls } from './crls.ts';
+import { openInventory } from './inventory.ts';
+import { openJournalBook } from './journal-book.ts';
 import { MIGRATIONS } from './migrations/index.ts';
 import { cannotOpen } from './open.ts';
+import { openPublishedCrls } from './published-crls.ts';
 import { Writer } from './writer.ts';
 
 export interface StoreRecords {
   readonly audit: Pick<AuditLog, 'entries' | 'last' | 'lastHead'>;
   readonly authorities: Pick<AuthorityStore, 'roots' | 'generations' | 'pending'>;
   readonly crls: Pick<CrlStore, 'crls'>;
+  readonly publishedCrls: Pick<PublishedCrlStore, 'published'>;
+  readonly inventory: Pick<Inventory, 'search'>;
+  readonly journal: Pick<JournalBook, 'position'>;
   /** The latest time in the audit log, 0 for an empty one. */
   readonly latestAuditTime: Instant;
 }
@@ -69,6 +76,9 @@ function readRecords(database: Database.Database): StoreRecords {
     audit: openAuditLog(rooms),
     authorities: openAuthorities(rooms),
     crls: openCrls(rooms),
+    publishedCrls: openPublishedCrls(rooms),
+    inventory: openInventory(rooms),
+    journal: openJournalBook(rooms),
     latestAuditTime: audit.latestTime(),
   };
 }

@@ -157,6 +157,8 @@ export interface Inventory {
   /** The certificates of a generation that are neither expired nor revoked, without its own OCSP responders. */
   living(generation: string, now: Instant): LivingCertificates;
   count(): number;
+  /** The newest certificate that renewed this one. */
+  renewal(serial: string): { readonly serial: string; readonly issuedAt: Instant } | undefined;
   /** Remembers when certificates logged in; a time never goes back. What is not on record is passed over. */
   presented(marks: readonly PresentedMark[]): Promise<void>;
 }

@@ -94,10 +94,13 @@ function validity({ generation, profile, ttl, now }: LeafPlan): { notBefore: Ins
   return { notBefore, notAfter };
 }
 
-/** The longest name that fits commonName (RFC 5280 A.1: ub-common-name 64) is the first host name, address or e-mail address. */
+/**
+ * The first host name or e-mail address that fits commonName (RFC 5280 A.1: ub-common-name 64). Never an address: programs
+ * that still read commonName take it for a host name, and some stop at that.
+ */
 function leafSubject(profile: Profile, names: readonly Name[]): Bytes {
   const first = profile.commonName
-    ? names.find(({ kind, value }) => kind !== 'uri' && value.length <= 64)
+    ? names.find(({ kind, value }) => (kind === 'dns' || kind === 'email') && value.length <= 64)
     : undefined;
   return first === undefined ? EMPTY_NAME : encodeName([commonName(first.value)]);
 }

@@ -21,7 +21,7 @@ export interface Profile {
   /** How many names of each kind; at least one name in all. */
   readonly names: Readonly<Record<NameKind, Count>>;
   readonly extendedKeyUsage: readonly Purpose[];
-  /** Whether the first DNS name, address or e-mail address is repeated as commonName for old relying parties. */
+  /** Whether the first DNS name or e-mail address is repeated as commonName for old relying parties. */
   readonly commonName: boolean;
   readonly defaultTtl: Duration;
   readonly maxTtl: Duration;

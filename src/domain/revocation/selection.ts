@@ -3,6 +3,7 @@ import { ChanceryError } from '../../base/errors.ts';
 import { formatInstant, type Instant } from '../../base/clock.ts';
 import { certificateFingerprint, formatSerial, readCertificate } from '../../x509/certificate.ts';
 import type { StoredCertificate } from '../issuance/ports.ts';
+import { RESPONDER_PRINCIPAL } from '../issuance/responder.ts';
 import type { RevocationPorts, RevocationSearch, Selection } from './request.ts';
 import { unrecordedAmong } from './unrecorded.ts';
 
@@ -44,7 +45,11 @@ function* searched(
   let cursor: string | undefined;
   do {
     const page = inventory.search({ ...search, state: 'valid' }, now, CHUNK, cursor);
-    if (page.certificates.length > 0) yield page.certificates;
+    // who searches an issuer means what it issued to others, not the certificates that its OCSP answers are signed with
+    const found = page.certificates.filter(
+      ({ principal }) => principal !== RESPONDER_PRINCIPAL || search.principal === RESPONDER_PRINCIPAL,
+    );
+    if (found.length > 0) yield found;
     cursor = page.cursor;
   } while (cursor !== undefined);
 }

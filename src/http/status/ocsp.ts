@@ -140,32 +140,35 @@ function renderedOf(answer: OcspAnswer, thisUpdate: Instant): Rendered {
   return known;
 }
 
+const ANSWER = ['content-type', 'application/ocsp-response', 'x-content-type-options', 'nosniff'];
+const FOR_NOBODY_ELSE = [...ANSWER, 'cache-control', 'no-store'];
+
 function send(request: IncomingMessage, response: ServerResponse, answer: OcspAnswer, now: Instant): void {
   const { der, validity } = answer;
   if (validity === undefined) {
-    response.writeHead(200, [
-      ...['content-type', 'application/ocsp-response', 'content-length', String(der.length)],
-      ...['cache-control', 'no-store', 'x-content-type-options', 'nosniff'],
-    ]);
+    response.writeHead(200, [...FOR_NOBODY_ELSE, 'content-length', String(der.length)]);
     response.end(toLatin1(der), 'latin1');
     return;
   }
   const maxAge = Math.max(0, Math.min(MAX_AGE, Math.floor((validity.nextUpdate - now) / SECOND)));
   const { text, etag, lastModified, modifiedAt } = renderedOf(answer, validity.thisUpdate);
+  const expires = httpDate(now + maxAge * SECOND);
   const caching = [
-    ...['cache-control', cacheControl(maxAge), 'expires', httpDate(now + maxAge * SECOND)],
-    ...['etag', etag, 'last-modified', lastModified],
+    'cache-control',
+    cacheControl(maxAge),
+    'expires',
+    expires,
+    'etag',
+    etag,
+    'last-modified',
+    lastModified,
   ];
   if (request.method !== 'POST' && isKnown(request, etag, modifiedAt)) {
     response.writeHead(304, caching);
     response.end();
     return;
   }
-  response.writeHead(200, [
-    ...['content-type', 'application/ocsp-response', 'content-length', String(der.length)],
-    ...['x-content-type-options', 'nosniff'],
-    ...caching,
-  ]);
+  response.writeHead(200, [...ANSWER, 'content-length', String(der.length), ...caching]);
   response.end(text, 'latin1');
 }
 

@@ -10,6 +10,7 @@ import type { CheckId, Said } from './finding.ts';
 import { lookAtKeyFiles } from './key-file.ts';
 import { lookAtModes } from './modes.ts';
 import { lookAtPorts } from './ports.ts';
+import { lookAtRevocation } from './revocation.ts';
 import { lookAtVersion } from './version.ts';
 
 export interface Check {
@@ -27,5 +28,6 @@ export const CHECKS: readonly Check[] = [
   { id: 'audit', look: lookAtAudit },
   { id: 'key-file', look: lookAtKeyFiles },
   { id: 'external-url', look: lookAtExternalUrls },
+  { id: 'revocation', look: lookAtRevocation },
   { id: 'version', look: lookAtVersion },
 ];

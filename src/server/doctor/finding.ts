@@ -13,6 +13,7 @@ export const CHECK_IDS = [
   'audit',
   'key-file',
   'external-url',
+  'revocation',
   'version',
 ] as const;
 export type CheckId = (typeof CHECK_IDS)[number];

@@ -1,6 +1,7 @@
 /**
- * One question to one name server. By UDP from a fresh port with a random id and random upper and lower case (each of
- * them one more thing that a forger has to guess); by TCP where the answer did not fit or the case came back changed.
+ * One question to one name server. By UDP from a fresh port with a random id and, to servers out in the world, random
+ * upper and lower case (each of them one more thing that a forger has to guess); by TCP where the answer did not fit or
+ * the case came back changed.
  */
 import { randomInt } from 'node:crypto';
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
@@ -50,7 +51,9 @@ async function exchangeOnce(
   edns: boolean,
   scope: Scope,
 ): Promise<Message> {
-  const ask = { ...question, name: randomCase(question.name), recursion, edns };
+  // a resolver is near and named by an operator; some small ones compare names octet by octet, against RFC 4343
+  const name = recursion ? question.name : randomCase(question.name);
+  const ask = { ...question, name, recursion, edns };
   for (const patience of UDP_PATIENCE) {
     const reply = await overUdp(server, { ...ask, id: randomInt(0x10000) }, patience, scope);
     if (reply === undefined) continue;

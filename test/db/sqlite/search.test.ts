@@ -2,7 +2,7 @@ import Database from 'better-sqlite3';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { DAY } from '../../../src/base/clock.ts';
-import { COUNT, FIRST_EXPIRY } from '../../../src/db/sqlite/inventory.ts';
+import { COUNT, PRESENTED, RENEWAL, FIRST_EXPIRY } from '../../../src/db/sqlite/inventory.ts';
 import { migrate } from '../../../src/db/sqlite/migrate.ts';
 import {
   FORGET_CERTIFICATE,
@@ -65,6 +65,16 @@ test('counting reads no certificates, and nothing but the newest number', () => 
     'SCALAR SUBQUERY 2',
     'SEARCH meta USING PRIMARY KEY (key=?)',
   ]);
+});
+
+test('the certificate that renewed another is found by an index, whoever is renewed', () => {
+  expect(plan(schema(), RENEWAL, [Buffer.alloc(16)])).toEqual([
+    'SEARCH certificates USING INDEX certificates_renews (renews=?)',
+  ]);
+  expect(plan(schema(), PRESENTED, [NOON, Buffer.alloc(16)])).toHaveLength(1);
+  expect(plan(schema(), PRESENTED, [NOON, Buffer.alloc(16)])[0]).toMatch(
+    /^SEARCH certificates USING INDEX \S+ \(serial=\?\)$/,
+  );
 });
 
 describe('the plan of a search', () => {

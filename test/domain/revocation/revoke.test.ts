@@ -7,6 +7,7 @@ import { grantsOf } from '../../../src/domain/identity/token-login.ts';
 import { parseNames } from '../../../src/domain/identity/names.ts';
 import type { Principal } from '../../../src/domain/identity/principal.ts';
 import type { CertificateRecord } from '../../../src/domain/issuance/ports.ts';
+import { RESPONDER_PRINCIPAL } from '../../../src/domain/issuance/responder.ts';
 import { impact } from '../../../src/domain/revocation/impact.ts';
 import { keyStatement, STATEMENT_TYPE } from '../../../src/domain/revocation/key-statement.ts';
 import { BlockBudget, revokeLeakedKey } from '../../../src/domain/revocation/leaked-key.ts';
@@ -142,6 +143,16 @@ describe('revoking', () => {
     ]);
     expect(told).toHaveLength(3);
     expect(await ask({ selection })).toEqual({ results: [], more: false, notices: [] });
+  });
+
+  test('of an issuer leaves its OCSP responders alone, unless they are meant', async () => {
+    await record(1);
+    await record(2, { principal: RESPONDER_PRINCIPAL, names: [] });
+    const search = { issuer: 'servers' };
+    const { results } = await ask({ selection: { kind: 'search', search }, expectedCount: 1 });
+    expect(results.map(({ serial }) => serial)).toEqual([serialOf(1)]);
+    const meant = await ask({ selection: { kind: 'search', search: { principal: RESPONDER_PRINCIPAL } } });
+    expect(meant.results.map(({ serial }) => serial)).toEqual([serialOf(2)]);
   });
 
   test('what was cut off between two transactions is taken up by the same request', async () => {

@@ -7,6 +7,7 @@ import * as owners from './0005-owners-and-labels.ts';
 import * as revocation from './0006-revocation.ts';
 import * as acme from './0007-acme.ts';
 import * as journal from './0008-journal.ts';
+import * as renewals from './0009-renewals.ts';
 
 export interface Migration {
   /** From 1, without gaps: the `user_version` after it. */
@@ -24,4 +25,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { number: 6, name: 'revocation', sql: revocation.sql },
   { number: 7, name: 'acme', sql: acme.sql },
   { number: 8, name: 'journal', sql: journal.sql },
+  { number: 9, name: 'renewals', sql: renewals.sql },
 ];

@@ -7,7 +7,6 @@ import type { AdminPorts } from '../ports.ts';
 import { auditOperations } from './audit.ts';
 import { authorityOperations } from './authority.ts';
 import { crlOperations } from './crls.ts';
-import { crlOperations } from './crls.ts';
 import { grantOperations } from './grants.ts';
 import { hierarchyOperations } from './hierarchy.ts';
 import { inventoryOperations } from './inventory.ts';
@@ -23,7 +22,6 @@ export const HANDLERS = (ports: AdminPorts): Handlers => ({
   ...inventoryOperations(ports),
   ...authorityOperations(ports),
   ...hierarchyOperations(ports),
-  ...crlOperations(ports),
   ...crlOperations(ports),
   ...grantOperations(ports),
   ...revocationOperations(ports),

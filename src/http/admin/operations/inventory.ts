@@ -48,8 +48,11 @@ export const inventoryOperations = (ports: AdminPorts) => {
           rule: 'a `read` grant covers issuer, profile and every name of a certificate',
           fix: 'See `chancery cert list`.',
         });
-      const revoked = ports.revocation.store.find(stored.generation, stored.serial);
-      return { body: renderDetail(authority, stored, revoked, clock.now()) };
+      const facts = {
+        revocation: ports.revocation.store.find(stored.generation, stored.serial),
+        renewal: inventory.renewal(stored.serial),
+      };
+      return { body: renderDetail(authority, stored, facts, clock.now()) };
     },
   };
 };

@@ -7,6 +7,7 @@ import type { Generation } from '../../../domain/issuance/issuer.ts';
 import {
   type CertificateRecord,
   certificateState,
+  type Inventory,
   type StoredCertificate,
 } from '../../../domain/issuance/ports.ts';
 import { CRL_REASONS } from '../../../x509/crl.ts';
@@ -82,7 +83,13 @@ export const renderSummary = (stored: StoredCertificate, now: Instant): Certific
 export function renderDetail(
   authority: AuthorityView,
   stored: StoredCertificate,
-  revocation: StoredRevocation | undefined,
+  {
+    revocation,
+    renewal,
+  }: {
+    readonly revocation: StoredRevocation | undefined;
+    readonly renewal: ReturnType<Inventory['renewal']>;
+  },
   now: Instant,
 ): CertificateDetail {
   const generation = authority.generation(stored.generation);
@@ -90,6 +97,7 @@ export function renderDetail(
     ...renderSummary(stored, now),
     certificate: certificatePem(stored.der),
     ...(generation === undefined ? { chain: [], roots: [] } : chainOf(authority, generation)),
+    ...(renewal && { renewedBy: renewal.serial, lastRenewedAt: formatInstant(renewal.issuedAt) }),
     ...(revocation === undefined ? {} : { revocation: renderRevocation(revocation) }),
   };
 }
