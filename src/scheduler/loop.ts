@@ -56,6 +56,11 @@ export class Scheduler {
     }
   }
 
+  /** Resolves when nothing that was taken is under way. */
+  async idle(): Promise<void> {
+    while (this.#working.size > 0) await Promise.all(this.#working.values());
+  }
+
   /** Steps that are under way end; the rest is taken up at the next start. */
   async stop(): Promise<void> {
     this.#stop.abort();

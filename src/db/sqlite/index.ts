@@ -13,6 +13,7 @@ import type { JournalBook } from '../../domain/revocation/journal-book.ts';
 import type { ForgetRevocations } from '../../domain/revocation/retention.ts';
 import { openAcmeStore } from './acme/index.ts';
 import type { PublishableSerials } from '../../domain/revocation/publication.ts';
+import type { ManagedStore, PublicAuthorityStore } from '../../domain/renewal/ports.ts';
 import { AuditAppender } from './audit-appender.ts';
 import { openAuditLog } from './audit-log.ts';
 import { openAuthorities } from './authorities.ts';
@@ -25,6 +26,8 @@ import { openJournalBook } from './journal-book.ts';
 import { openLedger } from './ledger.ts';
 import { cannotOpen, openDatabase } from './open.ts';
 import { openPublishable } from './publishable.ts';
+import { openManaged } from './managed.ts';
+import { openPublicAuthorities } from './public-authorities.ts';
 import { openTokens } from './tokens.ts';
 import { openProbe } from './probe.ts';
 import { openPublishedCrls } from './published-crls.ts';
@@ -60,6 +63,8 @@ export interface Store {
   readonly audit: AuditLog;
   readonly grants: GrantStore;
   readonly tokens: TokenStore;
+  readonly managed: ManagedStore;
+  readonly publicAuthorities: PublicAuthorityStore;
   readonly acme: AcmeStore;
   /** What the last write showed; costs nothing. After a failure only another write (`probe`) turns it green. */
   health(): StoreHealth;
@@ -111,6 +116,8 @@ function furnish(database: Database, options: StoreOptions): Store {
     audit: openAuditLog(rooms),
     grants: openGrants(rooms),
     tokens,
+    managed: openManaged(rooms),
+    publicAuthorities: openPublicAuthorities(rooms),
     acme,
     health: () => writer.health(),
     probe: openProbe(rooms, options.clock),

@@ -67,21 +67,21 @@ export function openManaged({ database, audit, writer }: Rooms): ManagedStore {
   const wake: Statement = database.prepare('UPDATE managed SET due_at = min(due_at, ?) WHERE name = ?');
   const due = database.prepare<[number, number, number], string>(DUE).pluck();
   const take = database
-    .prepare<[number, string], number>(
-      'UPDATE managed SET due_at = ?1, held_until = ?1, token = token + 1 WHERE name = ?2 RETURNING token',
+    .prepare<[{ readonly until: number; readonly name: string }], number>(
+      'UPDATE managed SET due_at = @until, held_until = @until, token = token + 1 WHERE name = @name RETURNING token',
     )
     .pluck();
   // who is woken while somebody holds it is due again when they let go
   const hold: Statement = database.prepare(
-    `UPDATE managed SET due_at = CASE WHEN due_at < held_until THEN due_at ELSE ?1 END, held_until = ?1
-     WHERE name = ?2 AND token = ?3`,
+    `UPDATE managed SET due_at = CASE WHEN due_at < held_until THEN due_at ELSE @until END, held_until = @until
+     WHERE name = @name AND token = @token`,
   );
   const isHeld = database
     .prepare<[string, number], number>('SELECT 1 FROM managed WHERE name = ? AND token = ?')
     .pluck();
   const letGo: Statement = database.prepare(
-    `UPDATE managed SET due_at = CASE WHEN due_at < held_until THEN min(due_at, ?1) ELSE ?1 END, held_until = 0
-     WHERE name = ?2 AND token = ?3`,
+    `UPDATE managed SET due_at = CASE WHEN due_at < held_until THEN min(due_at, @dueAt) ELSE @dueAt END, held_until = 0
+     WHERE name = @name AND token = @token`,
   );
   const nextDue = database.prepare<[], number>(NEXT_DUE).pluck();
   const holding = database.prepare<[string], string>(HOLDING).pluck();
@@ -163,11 +163,11 @@ export function openManaged({ database, audit, writer }: Rooms): ManagedStore {
       }),
     claim: (now, limit, until) =>
       writer.write(() =>
-        due.all(now, now, limit).map((name) => ({ name, token: take.get(until, name) ?? 0 })),
+        due.all(now, now, limit).map((name) => ({ name, token: take.get({ until, name }) ?? 0 })),
       ),
     extend: (claim, until) =>
       writer.write(() => {
-        if (hold.run(until, claim.name, claim.token).changes === 0) throw lost(claim);
+        if (hold.run({ ...claim, until }).changes === 0) throw lost(claim);
       }),
     record: (claim, progress) =>
       writer.write(() => {
@@ -176,7 +176,7 @@ export function openManaged({ database, audit, writer }: Rooms): ManagedStore {
       }),
     release: (claim, dueAt) =>
       writer.write(() => {
-        if (letGo.run(dueAt, claim.name, claim.token).changes === 0) throw lost(claim);
+        if (letGo.run({ ...claim, dueAt }).changes === 0) throw lost(claim);
       }),
     nextDue: () => writer.read(() => nextDue.get()),
     holding: (serial) => writer.read(() => holding.all(serial)),

@@ -214,7 +214,8 @@ function watch(
   if (stagedAt !== null && isServed(version)) return;
   const interval =
     notServedAt !== null ? SLOW_PROBE_INTERVAL : Math.min(PROBE_INTERVAL, Math.max(SECOND, wish.grace / 4));
-  const next = (version.probedAt ?? 0) + interval;
+  // what was just stored everywhere is looked at now
+  const next = stagedAt !== null && version.looks === 0 ? now : (version.probedAt ?? 0) + interval;
   if (next <= now) steps.push({ kind: 'probe', version: number });
   else times.push(next);
 }

@@ -31,6 +31,7 @@ export const startedVersion = (
   deliveries: [],
   endpoints: [],
   probedAt: null,
+  looks: 0,
   attempts: 0,
   nextTryAt: now,
   error: null,
@@ -128,13 +129,14 @@ export const probed = (version: Version, endpoints: readonly Endpoint[], now: In
   ...version,
   endpoints,
   probedAt: now,
+  looks: version.looks + 1,
 });
 
 export const marked = (
   version: Version,
   as: 'staged' | 'verified' | 'current' | 'superseded' | 'revoked',
   now: Instant,
-): Version => ({ ...version, [`${as}At`]: now });
+): Version => ({ ...version, [`${as}At`]: now, ...(as === 'staged' && { looks: 0 }) });
 
 export const retired = (version: Version, lapses: boolean, now: Instant): Version => ({
   ...version,

@@ -70,6 +70,8 @@ export interface Version {
   readonly deliveries: readonly Delivery[];
   readonly endpoints: readonly Endpoint[];
   readonly probedAt: Instant | null;
+  /** How often the endpoints were looked at since it is stored everywhere. */
+  readonly looks: number;
   /** Tries of the order, and when the next one is due. */
   readonly attempts: number;
   readonly nextTryAt: Instant;

@@ -1,0 +1,281 @@
+/** The scheduler on a real store, with edges that behave. */
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { DAY, HOUR, type Instant, MINUTE, SECOND } from '../../src/base/clock.ts';
+import type { ManagedCertificate } from '../../src/domain/renewal/managed.ts';
+import type { Pair, RenewalEvent, Target } from '../../src/domain/renewal/ports.ts';
+import { versionState } from '../../src/domain/renewal/version.ts';
+import { Scheduler } from '../../src/scheduler/loop.ts';
+import type { SchedulerPorts } from '../../src/scheduler/ports.ts';
+import { certificateFingerprint } from '../../src/x509/certificate.ts';
+import { exportPkcs8, generateKeyPair } from '../../src/x509/key-pair.ts';
+import { openTestStore, SILENT } from '../db/sqlite/test-store.ts';
+import { FakeClock } from '../fakes/clock.ts';
+import { SeededRandom } from '../fakes/random.ts';
+import { dns, makeCa, makeLeaf, NOW } from '../support/chains.ts';
+
+const wish = (
+  name: string,
+  now: Instant,
+  fields: Partial<ManagedCertificate['wish']> = {},
+): ManagedCertificate => ({
+  name,
+  set: null,
+  wish: {
+    names: [{ kind: 'dns', value: `${name}.example.test` }],
+    source: { kind: 'own', issuer: 'servers', profile: 'server' },
+    ttl: undefined,
+    key: { algorithm: 'ecdsa-p256', reuse: false },
+    targets: [{ id: 'here', kind: 'memory', spec: {} }],
+    probes: [{ id: 'seen', kind: 'memory', spec: {} }],
+    grace: 2 * SECOND,
+    renewal: { fraction: undefined, quiet: [] },
+    owner: 'platform',
+    labels: {},
+    ...fields,
+  },
+  written: {},
+  revision: 1,
+  createdAt: now,
+  pausedAt: null,
+  renewAskedAt: null,
+  heldUntil: 0,
+  failures: 0,
+});
+
+interface World {
+  readonly clock: FakeClock;
+  readonly store: ReturnType<typeof openTestStore>['managed'];
+  readonly ports: SchedulerPorts;
+  readonly orders: string[];
+  readonly events: RenewalEvent[];
+  /** What each target holds. */
+  readonly stored: Map<string, Pair>;
+  readonly fail: { order?: () => Error | undefined; deliver?: (target: string) => Error | undefined };
+  add(managed: ManagedCertificate): Promise<void>;
+  /** Ticks until nobody works. */
+  settle(scheduler?: Scheduler): Promise<void>;
+}
+
+async function world(life = 90 * DAY): Promise<World> {
+  const clock = new FakeClock(NOW);
+  const { managed: store } = openTestStore({ clock });
+  const ca = await makeCa('scheduler root');
+  const orders: string[] = [];
+  const events: RenewalEvent[] = [];
+  const stored = new Map<string, Pair>();
+  const fail: World['fail'] = {};
+  const key = exportPkcs8((await generateKeyPair('ecdsa-p256')).privateKey);
+  const target = (id: string): Target => ({
+    async deliver(pair) {
+      await Promise.resolve();
+      const error = fail.deliver?.(id);
+      if (error !== undefined) throw error;
+      const same = stored.get(id)?.fingerprint === pair.fingerprint;
+      stored.set(id, pair);
+      return { outcome: same ? 'unchanged' : 'stored', location: id, reload: null };
+    },
+    stored: () => Promise.resolve(stored.get(id)?.fingerprint),
+    forgetPrevious: () => Promise.resolve(),
+    rehearse: () => Promise.resolve('fine'),
+  });
+  const ports: SchedulerPorts = {
+    clock,
+    random: new SeededRandom(),
+    log: SILENT,
+    store,
+    source: {
+      async obtain({ managed, version }) {
+        orders.push(`${managed.name} ${version.number}`);
+        const error = fail.order?.();
+        if (error !== undefined) throw error;
+        const leaf = await makeLeaf(
+          `${managed.name} ${version.number}`,
+          ca,
+          dns(`${managed.name}.example.test`),
+          {
+            notBefore: clock.now(),
+            notAfter: clock.now() + life,
+          },
+        );
+        return { certificates: [leaf.der, ca.der], issuedBy: 'servers-1', window: null };
+      },
+      window: () => Promise.resolve(undefined),
+      revoke: () => Promise.resolve(),
+    },
+    box: { seal: (secret) => secret, open: (sealed) => sealed },
+    makeKey: () => Promise.resolve(key),
+    target: ({ id }) => target(id),
+    probe: () => ({
+      look: () =>
+        Promise.resolve([
+          { address: 'here', certificate: stored.get('here')?.certificate, fault: undefined },
+        ]),
+    }),
+    rootsFor: () => [],
+    issuerRetires: () => false,
+    verdictOn: () => null,
+    budget: () => 0,
+    emit: (event) => events.push(event),
+    report: () => undefined,
+    draft: (event, outcome, details) => ({
+      time: clock.now(),
+      event,
+      outcome,
+      principal: 'system:managed',
+      door: 'internal',
+      requestId: 'managed',
+      details,
+    }),
+  };
+  const usual = new Scheduler(ports);
+  onTestFinished(() => usual.stop());
+  return {
+    clock,
+    store,
+    ports,
+    orders,
+    events,
+    stored,
+    fail,
+    add: (managed) => store.put(managed, undefined, []),
+    async settle(scheduler = usual) {
+      await scheduler.tick();
+      await scheduler.idle();
+    },
+  };
+}
+
+const states = ({ store }: World, name: string): string[] =>
+  store.history(name, 10).map(versionState).reverse();
+
+describe('the scheduler', () => {
+  test('a new wish is current after one look, and is due again when its domain says', async () => {
+    const here = await world();
+    await here.add(wish('shop', here.clock.now()));
+    await here.settle();
+    expect(states(here, 'shop')).toEqual(['current']);
+    expect(here.events.map(({ type }) => type)).toEqual(['ordered', 'staged', 'verified', 'renewed']);
+    expect((here.store.nextDue() ?? 0) - here.clock.now()).toBeGreaterThan(5 * DAY);
+    await here.settle();
+    expect(here.orders).toEqual(['shop 1']);
+  });
+
+  test('it is renewed, the old version is retired and revoked, its key is forgotten', async () => {
+    const here = await world();
+    await here.add(wish('shop', here.clock.now()));
+    await here.settle();
+    here.clock.advance(80 * DAY);
+    await here.settle();
+    expect(states(here, 'shop')).toEqual(['previous', 'current']);
+    here.clock.advance(MINUTE);
+    await here.settle();
+    expect(states(here, 'shop')).toEqual(['retired', 'current']);
+    expect(here.store.material('shop', 1)?.sealedKey).toBeNull();
+    expect(here.store.history('shop', 2)[1]?.revokedAt).toBe(here.clock.now());
+    expect(here.stored.get('here')?.fingerprint).toBe(
+      certificateFingerprint(here.store.material('shop', 2)?.certificates[0] ?? new Uint8Array(0)),
+    );
+  });
+
+  test('two versions never share a key, unless the wish reuses it', async () => {
+    const here = await world();
+    let made = 0;
+    const ports = { ...here.ports, makeKey: () => Promise.resolve(Buffer.from(`key ${(made += 1)}`)) };
+    const scheduler = new Scheduler(ports);
+    await here.add(wish('shop', here.clock.now()));
+    await here.add(wish('kept', here.clock.now(), { key: { algorithm: 'ecdsa-p256', reuse: true } }));
+    await here.settle(scheduler);
+    here.clock.advance(80 * DAY);
+    await here.settle(scheduler);
+    const keyOf = (name: string, version: number): string =>
+      Buffer.from(here.store.material(name, version)?.sealedKey ?? []).toString();
+    expect(keyOf('shop', 2)).not.toBe(keyOf('shop', 1));
+    expect(keyOf('kept', 2)).toBe(keyOf('kept', 1));
+  });
+
+  test('D11: a target that is down for hours costs no second order and delays nobody', async () => {
+    const here = await world();
+    const targets = ['here', 'there'].map((id) => ({ id, kind: 'memory', spec: {} }));
+    await here.add(wish('shop', here.clock.now(), { targets }));
+    here.fail.deliver = (id) => (id === 'there' ? new Error('down') : undefined);
+    await here.settle();
+    expect(here.stored.has('here')).toBe(true);
+    for (let minute = 0; minute < 180; minute += 1) {
+      here.clock.advance(MINUTE);
+      await here.settle();
+    }
+    expect(states(here, 'shop')).toEqual(['pending']);
+    delete here.fail.deliver;
+    here.clock.advance(MINUTE);
+    await here.settle();
+    expect(states(here, 'shop')).toEqual(['current']);
+    expect(here.orders).toHaveLength(1);
+    // one alarm, not one for each try
+    expect(here.events.filter(({ type }) => type === 'delivery-failed')).toHaveLength(1);
+  });
+
+  test('D13: two schedulers, 200 due: each is ordered once', async () => {
+    const here = await world();
+    for (let n = 0; n < 200; n += 1) await here.add(wish(`shop-${n}`, here.clock.now()));
+    const other = new Scheduler(here.ports);
+    for (let turn = 0; turn < 20; turn += 1) await Promise.all([here.settle(), here.settle(other)]);
+    expect(here.orders).toHaveLength(200);
+    expect(new Set(here.orders).size).toBe(200);
+  });
+
+  test('D13: who was stopped for longer than the lease records nothing more', async () => {
+    const here = await world();
+    await here.add(wish('shop', here.clock.now()));
+    const [stale] = await here.store.claim(here.clock.now(), 1, here.clock.now() + MINUTE);
+    if (stale === undefined) throw new Error('nothing was due');
+    here.clock.advance(2 * MINUTE);
+    const [fresh] = await here.store.claim(here.clock.now(), 1, here.clock.now() + MINUTE);
+    expect(fresh?.token).toBe(stale.token + 1);
+    await expect(here.store.record(stale, { audit: [] })).rejects.toMatchObject({ code: 'claim_lost' });
+    await expect(here.store.extend(stale, here.clock.now() + HOUR)).rejects.toMatchObject({
+      code: 'claim_lost',
+    });
+    await expect(here.store.release(stale, 0)).rejects.toMatchObject({ code: 'claim_lost' });
+  });
+
+  test('what is asked for while it is worked on is not lost', async () => {
+    const here = await world();
+    await here.add(wish('shop', here.clock.now()));
+    const [claim] = await here.store.claim(here.clock.now(), 1, here.clock.now() + MINUTE);
+    if (claim === undefined) throw new Error('nothing was due');
+    await here.store.wake(['shop'], here.clock.now());
+    await here.store.release(claim, here.clock.now() + 30 * DAY);
+    expect(here.store.nextDue()).toBe(here.clock.now());
+  });
+
+  test('D9: a day back and 30 days forward: no storm, each due one once', async () => {
+    const here = await world(30 * DAY);
+    for (let n = 0; n < 50; n += 1)
+      await here.add(wish(`shop-${n}`, here.clock.now(), { targets: [], probes: [] }));
+    await here.settle();
+    await here.settle();
+    expect(here.orders).toHaveLength(50);
+    here.clock.advance(-DAY);
+    await here.settle();
+    expect(here.orders).toHaveLength(50);
+    here.clock.advance(31 * DAY);
+    for (let turn = 0; turn < 5; turn += 1) await here.settle();
+    expect(here.orders).toHaveLength(100);
+  });
+
+  test('a step that fails in a way nobody foresaw is tried again a minute later, and nothing spins', async () => {
+    const here = await world();
+    await here.add(wish('shop', here.clock.now()));
+    let asked = 0;
+    const scheduler = new Scheduler({
+      ...here.ports,
+      makeKey: () => {
+        asked += 1;
+        return Promise.reject(new Error('no entropy'));
+      },
+    });
+    await here.settle(scheduler);
+    expect(asked).toBe(1);
+    expect(here.store.nextDue()).toBe(here.clock.now() + MINUTE);
+  });
+});
