@@ -288,3 +288,55 @@ export const RenewalPlan = z.object({
   ),
 });
 export type RenewalPlan = z.infer<typeof RenewalPlan>;
+
+export const ManagedHistoryQuery = z.strictObject({ limit: Limit });
+export const ManagedHistory = z.object({ versions: z.array(VersionView).describe('Newest first') });
+
+export const ManagedProgressQuery = z.strictObject({
+  after: z.coerce.number().int().min(0).default(0).describe('The `sequence` of the last line that was seen'),
+  wait: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(30)
+    .default(0)
+    .describe('So many seconds until there is a line; 0: answer at once'),
+});
+export const ManagedProgress = z
+  .object({
+    state: z.string().describe('Of the newest version; `new` before the first'),
+    version: z.int().optional().describe('Number of the newest version'),
+    sequence: z.int().describe('Ask for what comes after this one'),
+    lines: z.array(z.object({ sequence: z.int(), time: Time, version: z.int(), message: z.string() })),
+  })
+  .describe('What happened, oldest first: the last 50 lines since the server started');
+export type ManagedProgress = z.infer<typeof ManagedProgress>;
+
+export const PlanQuery = z.strictObject({
+  days: z.coerce.number().int().min(1).max(366).default(90).describe('From now on'),
+});
+export const PlanRequest = z
+  .strictObject({
+    days: z.int().min(1).max(366).default(90),
+    documents: z.array(ApplyDocument).max(500),
+  })
+  .describe('What is to be planned besides what there is');
+export type PlanRequest = z.infer<typeof PlanRequest>;
+
+export const AuthorityTest = z
+  .object({
+    name: z.string(),
+    directory: z.string().describe('Where we logged in: the staging one where that is switched on'),
+    accountUrl: z.string(),
+    profiles: z.array(z.string()).describe('draft-ietf-acme-profiles'),
+    renewalInfo: z.boolean().describe('Whether it says when it wants certificates renewed (RFC 9773)'),
+    externalAccountRequired: z.boolean(),
+    termsOfService: z.string().optional(),
+  })
+  .describe('What a public CA says of itself');
+export type AuthorityTest = z.infer<typeof AuthorityTest>;
+
+export const TargetReport = z
+  .object({ target: z.string(), location: z.string().describe('Where the pair would be') })
+  .describe('A pair would be taken');
+export type TargetReport = z.infer<typeof TargetReport>;

@@ -26,6 +26,7 @@ import {
 import { Limit, ObjectName, Serial } from './common.ts';
 import { CRL_ROUTES } from './crls.ts';
 import { HIERARCHY_ROUTES } from './hierarchy-routes.ts';
+import { MANAGED_ROUTES } from './managed-routes.ts';
 import { REVOCATION_ROUTES } from './revocation-routes.ts';
 import type { Route } from './route.ts';
 import { LoginList } from './logins.ts';
@@ -117,6 +118,7 @@ export const ROUTES = {
   },
   ...HIERARCHY_ROUTES,
   ...CRL_ROUTES,
+  ...MANAGED_ROUTES,
   listRoots: {
     method: 'get',
     path: '/api/v1/roots',
