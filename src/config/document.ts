@@ -11,6 +11,7 @@ import {
   LineCounter,
   type Node,
   type Pair,
+  parseAllDocuments,
   parseDocument,
 } from 'yaml';
 import type { Fault, SettingPath } from './faults.ts';
@@ -37,32 +38,55 @@ const FORBIDDEN_KEYS = ['__proto__', 'constructor', 'prototype'];
 
 const YAML = 'YAML 1.2, core schema';
 
+/** duplicate keys are found below: the library's own search takes 44 s for a file of 60,000 keys */
+const OPTIONS = {
+  prettyErrors: false,
+  stringKeys: true,
+  uniqueKeys: false,
+  merge: false,
+  schema: 'core',
+  // 'silent' would also pass over a second document
+  logLevel: 'error',
+} as const;
+
+type PlaceOf = (offset: number) => string;
+
 export function readDocument(text: string, file: string): SourceDocument {
-  const lines = new LineCounter();
-  const at = (offset: number): string => {
+  const lineCounter = new LineCounter();
+  try {
+    return toSource(parseDocument(text, { ...OPTIONS, lineCounter }), placesOf(lineCounter, file));
+  } catch {
+    return tooDeep(file);
+  }
+}
+
+/** The documents of a stream, `---` between them; those without content are left out. */
+export function readDocuments(text: string, file: string): SourceDocument[] {
+  const lineCounter = new LineCounter();
+  try {
+    const at = placesOf(lineCounter, file);
+    return [...parseAllDocuments(text, { ...OPTIONS, lineCounter })]
+      .filter(({ contents, errors }) => contents !== null || errors.length > 0)
+      .map((document) => toSource(document as Document.Parsed, at));
+  } catch {
+    return [tooDeep(file)];
+  }
+}
+
+function placesOf(lines: LineCounter, file: string): PlaceOf {
+  return (offset) => {
     const { line, col } = lines.linePos(offset);
     return `${file}:${line}:${col}`;
   };
-  let document: Document.Parsed;
-  try {
-    // duplicate keys are found below: the library's own search takes 44 s for a file of 60,000 keys
-    document = parseDocument(text, {
-      lineCounter: lines,
-      prettyErrors: false,
-      stringKeys: true,
-      uniqueKeys: false,
-      merge: false,
-      schema: 'core',
-      // 'silent' would also pass over a second document
-      logLevel: 'error',
-    });
-  } catch {
-    return {
-      value: null,
-      place: () => undefined,
-      faults: [syntax(`${file}:1:1`, 'the YAML is nested too deeply')],
-    };
-  }
+}
+
+const tooDeep = (file: string): SourceDocument => ({
+  value: null,
+  place: () => undefined,
+  faults: [syntax(`${file}:1:1`, 'the YAML is nested too deeply')],
+});
+
+function toSource(document: Document.Parsed, at: PlaceOf): SourceDocument {
   const [broken] = [...document.errors, ...document.warnings];
   // the first one only: the others are mostly its echo
   if (broken !== undefined)
@@ -100,12 +124,12 @@ const explain = (code: string): string => REASONS[code] ?? `the YAML cannot be r
 class Reader {
   readonly faults: Fault[] = [];
   readonly #document: Document.Parsed;
-  readonly #at: (offset: number) => string;
+  readonly #at: PlaceOf;
   readonly #places = new Map<string, { readonly key: number; readonly value: number }>();
   #values = 0;
   #exhausted = false;
 
-  constructor(document: Document.Parsed, at: (offset: number) => string) {
+  constructor(document: Document.Parsed, at: PlaceOf) {
     this.#document = document;
     this.#at = at;
   }

@@ -29,7 +29,11 @@ export function formatValue(value: unknown): string {
 const sentence = (text: string): string => (/[.?!]$/.test(text) ? text : `${text}.`);
 
 /** Throws `invalid_configuration` unless there are no faults. `whereOf` gives the place of a fault. */
-export function refuseFaults(faults: readonly Fault[], whereOf: (fault: Fault) => string): void {
+export function refuseFaults(
+  faults: readonly Fault[],
+  whereOf: (fault: Fault) => string,
+  help = '`chancery server config reference` shows every setting',
+): void {
   const told = faults.slice(0, SHOWN).map((fault) => ({ ...fault, where: whereOf(fault) }));
   const [first] = told;
   if (first === undefined) return;
@@ -52,7 +56,7 @@ export function refuseFaults(faults: readonly Fault[], whereOf: (fault: Fault) =
       ...more,
     ].join('\n'),
     rule: [...new Set(told.map(({ rule }) => rule))].join('; '),
-    fix: 'Correct them; `chancery server config reference` shows every setting.',
+    fix: `Correct them; ${help}.`,
     errors,
   });
 }

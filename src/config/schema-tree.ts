@@ -29,8 +29,8 @@ export const propertiesOf = (node: SchemaNode): Readonly<Record<string, SchemaNo
   Object.fromEntries((node.anyOf ?? []).flatMap((one) => Object.entries(propertiesOf(one))));
 
 /** The node that describes what stands at the path. */
-export function nodeAt(path: SettingPath): SchemaNode | undefined {
-  let node: SchemaNode | undefined = schemaTree();
+export function nodeAt(path: SettingPath, root: SchemaNode = schemaTree()): SchemaNode | undefined {
+  let node: SchemaNode | undefined = root;
   for (const part of path) {
     if (node === undefined) return undefined;
     const properties = propertiesOf(node);
