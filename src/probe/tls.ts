@@ -67,9 +67,11 @@ export class TlsProbe implements Probe {
     const limited = AbortSignal.any([signal, AbortSignal.timeout(this.#options.patience ?? PATIENCE)]);
     let socket: Socket | undefined;
     try {
-      socket = await connected(place, limited);
-      if (this.#options.startTls === 'postgresql') await requestSsl(socket, limited);
-      return { address, ...(await this.#handshake(socket, limited)) };
+      if (this.#options.startTls === 'postgresql') {
+        socket = await connected(place, limited);
+        await requestSsl(socket, limited);
+      }
+      return { address, ...(await this.#handshake(socket ?? place, limited)) };
     } catch (error) {
       return {
         address,
@@ -81,13 +83,13 @@ export class TlsProbe implements Probe {
     }
   }
 
-  #handshake(socket: Socket, signal: AbortSignal): Promise<Pick<Sight, 'certificate' | 'fault'>> {
+  #handshake(over: Socket | Place, signal: AbortSignal): Promise<Pick<Sight, 'certificate' | 'fault'>> {
     const { place, serverName, client, startTls } = this.#options;
     const name = serverName ?? (isIP(place.host) === 0 ? place.host : undefined);
     const presented = client?.();
     return new Promise((resolve, reject) => {
       const tls: TLSSocket = connectTls({
-        socket,
+        ...('port' in over ? over : { socket: over }),
         // what is served is compared octet by octet: nobody is believed here
         rejectUnauthorized: false,
         minVersion: 'TLSv1.2',
@@ -99,13 +101,16 @@ export class TlsProbe implements Probe {
       const end = (fault?: string): void => {
         clearTimeout(timer);
         signal.removeEventListener('abort', aborted);
-        tls.end();
-        if (certificate === undefined) reject(new Error(fault ?? 'no certificate came'));
-        else resolve({ certificate, fault });
+        // Node 24 dies where a TLS socket is destroyed inside of OpenSSL's callback: we are out of it a turn later
+        setImmediate(() => {
+          tls.destroy();
+          if (certificate === undefined) reject(new Error(fault ?? 'no certificate came'));
+          else resolve({ certificate, fault });
+        });
       };
       const aborted = (): void => end('no answer in time');
       let timer: NodeJS.Timeout | undefined;
-      tls.once('error', (error) => end(codeOf(error)));
+      tls.on('error', (error) => end(codeOf(error)));
       tls.once('close', () => end('closed by the server'));
       signal.addEventListener('abort', aborted, { once: true });
       tls.once('secureConnect', () => {
