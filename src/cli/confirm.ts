@@ -6,13 +6,18 @@ import { say, type Terminal } from './terminal.ts';
  * Whether it was said before (`--yes`, or CHANCERY_YES=1). Throws `usage` where it was not and nobody can be asked:
  * nothing ever waits for a pipe.
  */
-export function saidBefore(terminal: Terminal, yes: boolean | undefined, deed: string): boolean {
+export function saidBefore(
+  terminal: Terminal,
+  yes: boolean | undefined,
+  deed: string,
+  look = 'Look at it with --dry-run',
+): boolean {
   if (yes === true || terminal.environment['CHANCERY_YES'] === '1') return true;
   if (terminal.ask !== undefined) return false;
   throw new ChanceryError('usage', {
     message: `${deed} is not undone, and nobody is here to be asked`,
     rule: 'without a terminal it takes --yes',
-    fix: 'Look at it with --dry-run, then add --yes.',
+    fix: `${look}, then add --yes.`,
   });
 }
 

@@ -47,6 +47,36 @@ export const NOUNS: readonly Noun[] = [
     load: async () => (await import('./cert.ts')).addCert,
   },
   {
+    name: 'managed',
+    topic: CERTIFICATES,
+    summary: 'kept renewed, delivered, seen being served: list, show, renew, pause, resume, plan, history',
+    load: async () => (await import('./managed.ts')).addManaged,
+  },
+  {
+    name: 'apply',
+    topic: CERTIFICATES,
+    summary: 'make managed certificates and public CAs what files say',
+    load: async () => (await import('./apply.ts')).addApply,
+  },
+  {
+    name: 'diff',
+    topic: CERTIFICATES,
+    summary: 'show what apply would change',
+    load: async () => (await import('./apply.ts')).addDiff,
+  },
+  {
+    name: 'target',
+    topic: CERTIFICATES,
+    summary: 'where managed certificates are delivered: list, test',
+    load: async () => (await import('./target.ts')).addTarget,
+  },
+  {
+    name: 'authority',
+    topic: CERTIFICATES,
+    summary: 'public CAs that managed certificates come from: list, show, test, delete',
+    load: async () => (await import('./authority.ts')).addAuthority,
+  },
+  {
     name: 'ca',
     topic: AUTHORITY,
     summary: 'the roots: list, show, print, rotate; sign offline',

@@ -39,8 +39,7 @@ function faultsOf(issue: Issue, path: SettingPath, root: Plain, subject: Subject
 
 /** Nor is what stands inside a reference shown: somebody may have pasted the secret there. */
 const isAboutSecret = (path: SettingPath, { tree }: Subject): boolean =>
-  mayHoldSecret(nodeAt(path, tree)) ||
-  path.some((_, i) => nodeAt(path.slice(0, i), tree)?.secret === true);
+  mayHoldSecret(nodeAt(path, tree)) || path.some((_, i) => nodeAt(path.slice(0, i), tree)?.secret === true);
 
 function unknownKey(path: SettingPath, node: SchemaNode | undefined): Fault {
   const known = Object.keys(propertiesOf(node ?? {}));

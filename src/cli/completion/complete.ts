@@ -131,12 +131,15 @@ const NOUNS: Readonly<Record<string, Collection>> = {
   profile: 'profiles',
   grant: 'grants',
   token: 'tokens',
+  managed: 'managed',
+  authority: 'authorities',
 };
 
 function kindOfArgument(argument: Argument, command: Command): Kind {
   const name = argument.name();
   if (name === 'dir') return 'folders';
   if (name === 'leaf' || name.split('|').includes('file')) return 'files';
+  if (name === 'managed') return 'managed';
   if (CREATES.has(command.name()) || (name !== 'name' && name !== 'id')) return 'unknown';
   return NOUNS[command.parent?.name() ?? ''] ?? 'unknown';
 }

@@ -11,6 +11,8 @@ export const COLLECTIONS = {
   profiles: 'name',
   grants: 'name',
   tokens: 'id',
+  managed: 'name',
+  authorities: 'name',
 } as const;
 export type Collection = keyof typeof COLLECTIONS;
 
