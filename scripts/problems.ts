@@ -79,6 +79,8 @@ const SELECTING: readonly ErrorCode[] = [
   'certificate_expired',
 ];
 
+const WISHING: readonly ErrorCode[] = ['invalid_name', 'not_granted', 'profile_violation', 'not_found'];
+
 /** What an operation adds to what its row of the route table says. */
 const OWN: Readonly<Record<Operation, readonly ErrorCode[]>> = {
   signCertificate: ENROLLING,
@@ -118,6 +120,24 @@ const OWN: Readonly<Record<Operation, readonly ErrorCode[]>> = {
     'issuer_stopped',
     'self_check_failed',
   ],
+  listManaged: ['invalid_cursor'],
+  getManaged: ['not_found'],
+  putManaged: [...WISHING, 'invalid_duration', 'read_only', 'already_exists', 'precondition_failed'],
+  deleteManaged: ['not_granted', 'not_found', 'read_only'],
+  renewManaged: ['not_granted', 'not_found', 'precondition_failed'],
+  pauseManaged: ['not_granted', 'not_found', 'precondition_failed'],
+  resumeManaged: ['not_granted', 'not_found', 'precondition_failed'],
+  managedHistory: ['not_found'],
+  managedProgress: ['not_found', 'precondition_failed'],
+  managedPlan: [],
+  planDocuments: WISHING,
+  apply: [...WISHING, 'invalid_duration', 'read_only', 'already_exists', 'precondition_failed', 'not_ready'],
+  listAuthorities: [],
+  getAuthority: ['not_found'],
+  putAuthority: ['read_only'],
+  deleteAuthority: ['read_only', 'not_found', 'not_ready'],
+  testAuthority: ['not_found', 'authority_unavailable'],
+  testTarget: ['delivery_refused', 'delivery_failed'],
   listRoots: [],
   showRoot: ['not_found'],
   listProfiles: [],

@@ -9,8 +9,28 @@ export interface Metrics {
   httpRequest(route: string, method: string, status: number, seconds: number): void;
   /** Our own probe saw a revocation, so many seconds after it was recorded. */
   revocationVisible(via: 'crl' | 'ocsp', seconds: number): void;
+  /** A managed certificate came to such an end of a renewal. */
+  managedRenewal(source: 'own' | 'public', outcome: ManagedOutcome): void;
+  /** A target did not take a pair; `kind` is of the closed list of targets. */
+  deliveryFailed(kind: string): void;
   /** The Prometheus text format 0.0.4 and its media type. */
   render(): Promise<{ readonly contentType: string; readonly body: string }>;
+}
+
+export type ManagedOutcome = 'renewed' | 'order-failed' | 'not-served' | 'rolled-back' | 'degraded';
+
+/** What the last look at all managed certificates found. */
+export interface ManagedFacts {
+  /** How many by the state of their newest version that is not over; `new` for those without one. */
+  readonly states: readonly { readonly state: string; readonly count: number }[];
+  readonly paused: number;
+  /** Stored everywhere, and some endpoint does not serve it past the grace. */
+  readonly notServed: number;
+  readonly degraded: number;
+  /** Deliveries that were given up and wait for an operator. */
+  readonly deadDeliveries: number;
+  /** The greatest share of its life that a current certificate has used; over 1 it has expired. */
+  readonly lifeUsed: number;
 }
 
 /** Facts that are looked up when somebody scrapes. */
@@ -39,5 +59,8 @@ export interface MetricSources {
   unseenSeconds(): number;
   /** Places of publication; `age` in seconds since everything was last in place, or since the start. */
   publications(): Iterable<{ readonly target: string; readonly age: number; readonly failures: number }>;
+  managed(): ManagedFacts;
+  /** Webhooks by their place in the configuration: how far behind the log each is, and the tries that failed. */
+  webhooks(): Iterable<{ readonly webhook: string; readonly behind: number; readonly failures: number }>;
   storeHealthy(): boolean;
 }

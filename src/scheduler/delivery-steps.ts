@@ -1,4 +1,5 @@
 /** Pairs go to their targets, and leave them. */
+import { formatInstant } from '../base/clock.ts';
 import { ChanceryError } from '../base/errors.ts';
 import * as facts from '../domain/renewal/transitions.ts';
 import type { Desk } from './desk.ts';
@@ -47,6 +48,7 @@ export async function deliver(
             target,
             cause,
             givenUp: delivery.deadAt !== null,
+            nextTryAt: delivery.deadAt === null ? formatInstant(delivery.nextTryAt) : null,
           }),
         ],
       }));
@@ -56,6 +58,7 @@ export async function deliver(
         'delivery-failed',
         `${target}: ${cause}`,
         delivery.deadAt === null ? delivery.nextTryAt : null,
+        wish.kind,
       );
     }
     ports.report(desk.claim.name, number, `${target}: ${cause}`);

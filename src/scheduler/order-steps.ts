@@ -24,7 +24,11 @@ export async function start(desk: Desk, ports: SchedulerPorts, reason: StartReas
   const key = reused ?? (await makeKey(managed.wish.key.algorithm));
   const version = facts.startedVersion(managed, number, reason, clock.now());
   await desk.record(() => ({
-    managed: { ...managed, renewAskedAt: null },
+    // who asked again meanwhile gets another one
+    managed: (now) => ({
+      ...now,
+      renewAskedAt: now.renewAskedAt === managed.renewAskedAt ? null : now.renewAskedAt,
+    }),
     versions: [version],
     materials: [{ version: number, sealedKey: box.seal(key, desk.sealContext(number)) }],
     audit: [ports.draft('managed.started', 'allowed', { managed: managed.name, version: number, reason })],
@@ -79,13 +83,18 @@ export async function order(
     const cause = said(error);
     const now = clock.now();
     if (fault?.over === true) {
-      const held = facts.held(store.find(managed.name) ?? managed, now, draw(ports), fault.retryAt);
+      const drawn = draw(ports);
       await desk.record(() => ({
-        managed: held,
+        managed: (found) => facts.held(found, now, drawn, fault.retryAt),
         versions: [facts.orderFailed(desk.version(number), cause, now)],
         materials: [{ version: number, sealedKey: null, order: null }],
         audit: [
-          ports.draft('managed.order-failed', 'failed', { managed: managed.name, version: number, cause }),
+          ports.draft('managed.order-failed', 'failed', {
+            managed: managed.name,
+            version: number,
+            cause,
+            nextTryAt: formatInstant(facts.held(managed, now, drawn, fault.retryAt).heldUntil),
+          }),
         ],
       }));
       tell(
@@ -93,12 +102,18 @@ export async function order(
         { ...facts.startedVersion(managed, number, 'due', now) },
         'order-failed',
         cause,
-        held.heldUntil,
+        store.find(managed.name)?.heldUntil ?? null,
       );
     } else {
-      const version = await desk.change(number, (found) =>
-        facts.orderDelayed(found, cause, now, draw(ports), fault?.retryAt),
-      );
+      const delayed = facts.orderDelayed(desk.version(number), cause, now, draw(ports), fault?.retryAt);
+      const version = await desk.change(number, () => delayed, [
+        ports.draft('managed.order-failed', 'failed', {
+          managed: managed.name,
+          version: number,
+          cause,
+          nextTryAt: formatInstant(delayed.nextTryAt),
+        }),
+      ]);
       tell(ports, version, 'order-failed', cause, version.nextTryAt);
     }
   }

@@ -58,23 +58,20 @@ export async function mark(
     return;
   }
   const before = desk.versions().filter((version) => versionState(version) === 'current');
-  await desk.record(() => {
-    const managed = desk.managed();
-    return {
-      ...(managed === undefined ? {} : { managed: { ...managed, failures: 0, heldUntil: 0 } }),
-      versions: [
-        ...before.map((version) => facts.marked(version, 'superseded', now)),
-        facts.marked(desk.version(number), 'current', now),
-      ],
-      audit: [
-        ports.draft('managed.current', 'allowed', {
-          managed: desk.claim.name,
-          version: number,
-          supersedes: before[0]?.number ?? null,
-        }),
-      ],
-    };
-  });
+  await desk.record(() => ({
+    managed: (found) => ({ ...found, failures: 0, heldUntil: 0 }),
+    versions: [
+      ...before.map((version) => facts.marked(version, 'superseded', now)),
+      facts.marked(desk.version(number), 'current', now),
+    ],
+    audit: [
+      ports.draft('managed.current', 'allowed', {
+        managed: desk.claim.name,
+        version: number,
+        supersedes: before[0]?.number ?? null,
+      }),
+    ],
+  }));
   tell(ports, desk.version(number), 'renewed');
   ports.report(desk.claim.name, number, 'current');
 }
@@ -118,11 +115,11 @@ export async function rollBack(
 ): Promise<void> {
   const now = ports.clock.now();
   const cause = describe(endpoints);
+  const drawn = draw(ports);
   await desk.record(() => {
-    const managed = desk.managed();
     const { version, back } = facts.rolledBack(desk.version(number), desk.version(to), now);
     return {
-      ...(managed === undefined ? {} : { managed: facts.held(managed, now, draw(ports), undefined) }),
+      managed: (found) => facts.held(found, now, drawn, undefined),
       versions: [version, back],
       audit: [
         ports.draft('managed.rolled-back', 'failed', {

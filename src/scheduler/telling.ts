@@ -15,6 +15,7 @@ export function tell(
   type: Parameters<SchedulerPorts['emit']>[0]['type'],
   cause: string | null = null,
   nextTryAt: Instant | null = null,
+  target: string | null = null,
 ): void {
   emit({
     type,
@@ -25,6 +26,7 @@ export function tell(
     serial: version.certificate?.serial ?? null,
     cause,
     nextTryAt,
+    target,
   });
 }
 

@@ -1,5 +1,6 @@
 /** Facts that come from outside of the loop: a certificate was revoked, a CA moved its window. */
 import { HOUR, type Instant } from '../base/clock.ts';
+import { revived } from '../domain/renewal/transitions.ts';
 import { type Version, versionState } from '../domain/renewal/version.ts';
 import { readCertificate } from '../x509/certificate.ts';
 import type { Desk } from './desk.ts';
@@ -8,6 +9,7 @@ import type { SchedulerPorts } from './ports.ts';
 const asked = new WeakMap<SchedulerPorts, Map<string, Instant>>();
 
 export async function refreshFacts(desk: Desk, ports: SchedulerPorts): Promise<void> {
+  await retryWhatWaits(desk, ports);
   for (const version of desk.versions()) {
     const state = versionState(version);
     if (version.certificate === null || (state !== 'current' && state !== 'staged' && state !== 'previous'))
@@ -15,6 +17,24 @@ export async function refreshFacts(desk: Desk, ports: SchedulerPorts): Promise<v
     await refreshVerdict(desk, ports, version);
     if (state === 'current') await refreshWindow(desk, ports, version);
   }
+}
+
+/** An operator has mended something: what waits or was given up is tried now. */
+async function retryWhatWaits(desk: Desk, ports: SchedulerPorts): Promise<void> {
+  const asked = desk.managed()?.retryAskedAt ?? null;
+  if (asked === null) return;
+  const now = ports.clock.now();
+  await desk.record(() => ({
+    managed: (found) => ({
+      ...found,
+      retryAskedAt: found.retryAskedAt === asked ? null : found.retryAskedAt,
+    }),
+    versions: desk
+      .versions()
+      .filter((version) => ['pending', 'staged', 'verified', 'current'].includes(versionState(version)))
+      .map((version) => revived(version, now)),
+    audit: [],
+  }));
 }
 
 async function refreshVerdict(

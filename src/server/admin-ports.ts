@@ -14,7 +14,7 @@ import type { OpenedData } from './open.ts';
 
 export interface AdminPortsOptions extends Pick<
   AdminPorts,
-  'version' | 'startedAt' | 'enrolment' | 'presented' | 'revocation'
+  'version' | 'startedAt' | 'enrolment' | 'presented' | 'revocation' | 'managed'
 > {
   readonly opened: OpenedData;
   readonly config: Configuration;
@@ -41,6 +41,7 @@ export function adminPorts(options: AdminPortsOptions): AdminPorts {
     generations: lifecycle.hierarchy,
     roots: lifecycle.roots,
     crls: options.crls,
+    managed: options.managed,
     grants: options.grants,
     loginRules: loginRules(config, authority),
     presented: options.presented,

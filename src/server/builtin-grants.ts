@@ -28,6 +28,18 @@ export const initGrant = (trustDomain: TrustDomain, login: IssuerChoice): Grant 
     true,
   );
 
+/**
+ * Managed certificates are issued, and revoked when their time is over, by the server itself. What it may is not the
+ * limit: who makes a wish holds `issue` and `deliver` on all of it, and that is decided when it is made.
+ */
+export const managedGrant = (): Grant =>
+  builtinGrant('managed', 'system:managed', {
+    verbs: ['issue', 'revoke'],
+    issuer: '*',
+    profiles: ['*'],
+    ...ALL_NAMES,
+  });
+
 /** The HTTPS listener's certificate, for the names that it is reached by. */
 export const listenerGrant = (
   listener: IssuerChoice,

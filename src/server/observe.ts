@@ -12,7 +12,7 @@ export const serverMetrics = (
   { authority, store, clock }: OpenedData,
   ocspAnswers: MetricSources['ocspAnswers'],
   crls: Pick<IssuerCrls, 'view' | 'builds'>,
-  published: Pick<MetricSources, 'unseenSeconds' | 'publications'>,
+  published: Pick<MetricSources, 'unseenSeconds' | 'publications' | 'managed' | 'webhooks'>,
 ): Metrics =>
   createMetrics({
     issuerNotAfter: () =>

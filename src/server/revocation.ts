@@ -2,7 +2,10 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Log } from '../base/log.ts';
 import type { GrantBook } from '../domain/identity/grant-book.ts';
+import { systemPrincipal } from '../domain/identity/principal.ts';
+import type { RevocationOrder } from '../domain/revocation/ports.ts';
 import type { RevocationPorts } from '../domain/revocation/request.ts';
+import { revoke } from '../domain/revocation/revoke.ts';
 import type { OpenedData } from './open.ts';
 
 /**
@@ -11,9 +14,17 @@ import type { OpenedData } from './open.ts';
  */
 export type RevocationListener = (generation: string, shard: number) => void;
 
+/** Only notes what it is told, and never throws. */
+export interface RevocationWatcher {
+  revoked(serial: string): void;
+  /** SHA-256 of the SubjectPublicKeyInfo, hexadecimal. */
+  keyBlocked(key: string): void;
+}
+
 export class RevocationEvents {
   readonly #log: Log;
   readonly #listeners: RevocationListener[] = [];
+  readonly #watchers: RevocationWatcher[] = [];
 
   constructor(log: Log) {
     this.#log = log;
@@ -21,6 +32,23 @@ export class RevocationEvents {
 
   listen(listener: RevocationListener): void {
     this.#listeners.push(listener);
+  }
+
+  /** Told of each certificate and key, likewise. */
+  watch(watcher: RevocationWatcher): void {
+    this.#watchers.push(watcher);
+  }
+
+  recorded(orders: readonly RevocationOrder[]): void {
+    for (const { revocation, blockKey } of orders)
+      for (const watcher of this.#watchers) {
+        watcher.revoked(revocation.serial);
+        if (blockKey !== undefined) watcher.keyBlocked(blockKey);
+      }
+  }
+
+  blocked(key: string): void {
+    for (const watcher of this.#watchers) watcher.keyBlocked(key);
   }
 
   /** Never throws: the revocation stands, whatever a listener makes of it. */
@@ -46,9 +74,33 @@ export function revocationPorts(
     grantsOf: (principal) => grants.of(principal),
     ledger: trail.ledger,
     inventory: store.inventory,
-    store: trail.revocations,
+    store: {
+      ...trail.revocations,
+      async revoke(orders, recordedAt) {
+        const results = await trail.revocations.revoke(orders, recordedAt);
+        events.recorded(orders);
+        return results;
+      },
+      async block(key, audit) {
+        const isNew = await trail.revocations.block(key, audit);
+        events.blocked(key.key);
+        return isNew;
+      },
+    },
     generations: () => authority.allGenerations(),
     revoked: (generation, shard) => events.revoked(generation, shard),
     pause: () => setImmediate(),
   };
+}
+
+/** A managed certificate whose time is over, by the loop itself. One that was revoked or has expired is left as it is. */
+export async function revokeSuperseded(ports: RevocationPorts, serial: string): Promise<void> {
+  const record = ports.ledger.findCertificate(serial);
+  if (record === undefined || record.notAfter < ports.clock.now()) return;
+  await revoke(ports, {
+    principal: systemPrincipal('managed'),
+    door: { name: 'internal', requestId: 'managed' },
+    selection: { kind: 'serials', serials: [serial] },
+    reason: 'superseded',
+  });
 }

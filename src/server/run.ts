@@ -36,7 +36,7 @@ import { type AcmeService, openAcme } from './acme.ts';
 import type { Authority } from './authority.ts';
 import { adminPorts } from './admin-ports.ts';
 import { bind, drain, hostPort, movedUrl } from './bind.ts';
-import { adminGrant, listenerGrant } from './builtin-grants.ts';
+import { adminGrant, listenerGrant, managedGrant } from './builtin-grants.ts';
 import { clockWatch } from './clock-watch.ts';
 import { crlBundles } from './crl-bundle.ts';
 import { openCrls } from './crl/open.ts';
@@ -55,7 +55,10 @@ import { publicPages } from './pages.ts';
 import { Presentations } from './presentations.ts';
 import { Published } from './published.ts';
 import { type Phase, readiness } from './readiness.ts';
-import { RevocationEvents, revocationPorts } from './revocation.ts';
+import { managedActions } from './renewal/actions.ts';
+import { NOTHING_MANAGED } from './renewal/rounds.ts';
+import { openRenewal, type RenewalService } from './renewal/service.ts';
+import { RevocationEvents, revocationPorts, revokeSuperseded } from './revocation.ts';
 
 /** 0: told to stop; 1: the store could no longer be believed. */
 export type StopCode = 0 | 1;
@@ -105,6 +108,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
   let crls: IssuerCrls | undefined;
   let ocsp: OcspService | undefined;
   let elsewhere: Published | undefined;
+  let renewal: RenewalService | undefined;
   try {
     if (opened.keyring.development) refuseDevelopmentKey(config);
     authority.requireEveryIssuer();
@@ -145,6 +149,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
     const fixed = [
       adminGrant(config.trustDomain, login),
       listenerGrant(requireChoice(listenerIssuer(config)), ownNames(config)),
+      managedGrant(),
       ...config.grants,
     ];
     const grants = new GrantBook(fixed, store.grants, config.trustDomain);
@@ -152,14 +157,24 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
     const metrics = serverMetrics(opened, () => ocspCounts.read(), published, {
       unseenSeconds: () => elsewhere?.unseenSeconds() ?? 0,
       publications: () => elsewhere?.publications() ?? [],
+      managed: () => renewal?.rounds.facts() ?? NOTHING_MANAGED,
+      webhooks: () => [],
     });
     const issuance = issuancePorts(opened, config, statusUrl, () => grants.all(), metrics);
 
     const own = new OwnCertificate({ config, ports: issuance, authority, log });
     const credentials = await own.issue();
     let httpsUrl = config.externalUrl.https.url;
-    lifecycle = openLifecycle(opened, config, statusUrl, log, published, () => own.refresh(rotate));
+    lifecycle = openLifecycle(opened, config, statusUrl, log, published, () => {
+      own.refresh(rotate);
+      renewal?.rounds.lookAgain(false);
+    });
     const revocation = revocationPorts(opened, config.trustDomain, grants, revocations);
+    const managing = (renewal = openRenewal({
+      ...{ opened, config, log, issuance, metrics },
+      revokeOwn: (serial) => revokeSuperseded(revocation, serial),
+    }));
+    revocations.watch(managing.rounds);
     const ports = adminPorts({
       opened,
       config,
@@ -172,6 +187,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
       crls: published,
       grants,
       metrics,
+      managed: managedActions(opened, config, managing),
       presented: (serial) => presentations.note(serial),
       enrolment: () => ({ url: httpsUrl, root: ownRootFingerprint(authority, own.generation) }),
     });
@@ -259,6 +275,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
   } catch (error) {
     clearInterval(timer);
     for (const server of listening) server.close();
+    await renewal?.stop();
     await elsewhere?.stop();
     await crls?.close();
     await opened.close();
@@ -279,6 +296,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
       crls?.tick();
       elsewhere?.tick();
       await own.renewWhenDue(rotate);
+      await renewal?.tick();
       presentations.tick();
       housekeeping.tick();
     } catch (error) {
@@ -292,6 +310,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
     if (phase === 'stopping') return;
     phase = 'stopping';
     clearInterval(timer);
+    await renewal?.stop();
     await housekeeping.stop();
     await acme?.stop();
     await elsewhere?.stop();

@@ -38,6 +38,7 @@ const wish = (
   createdAt: now,
   pausedAt: null,
   renewAskedAt: null,
+  retryAskedAt: null,
   heldUntil: 0,
   failures: 0,
 });
@@ -137,7 +138,9 @@ async function world(life = 90 * DAY): Promise<World> {
     events,
     stored,
     fail,
-    add: (managed) => store.put(managed, undefined, []),
+    async add(managed) {
+      await store.put(managed.name, () => managed, []);
+    },
     async settle(scheduler = usual) {
       await scheduler.tick();
       await scheduler.idle();

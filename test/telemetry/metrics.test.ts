@@ -18,6 +18,15 @@ const SOURCES: MetricSources = {
   crlBuilds: () => ({ count: 5, seconds: 1.5, refused: 1 }),
   unseenSeconds: () => 3,
   publications: () => [{ target: 'folder:/srv/status', age: 2, failures: 4 }],
+  managed: () => ({
+    states: [{ state: 'current', count: 7 }],
+    paused: 1,
+    notServed: 2,
+    degraded: 3,
+    deadDeliveries: 4,
+    lifeUsed: 0.75,
+  }),
+  webhooks: () => [{ webhook: '0', behind: 5, failures: 6 }],
   storeHealthy: () => true,
 };
 
@@ -33,6 +42,8 @@ describe('metrics', () => {
     metrics.refused('not_granted');
     metrics.httpRequest('/api/v1/certificates', 'POST', 201, 0.003);
     metrics.revocationVisible('ocsp', 1.5);
+    metrics.managedRenewal('public', 'rolled-back');
+    metrics.deliveryFailed('files');
     const { contentType, body } = await metrics.render();
     expect(contentType).toMatch(/^text\/plain; version=0\.0\.4/);
     const samples = body.split('\n').filter((line) => /^chancery_/.test(line) && !/_bucket|_sum/.test(line));
@@ -42,6 +53,8 @@ describe('metrics', () => {
       'chancery_http_requests_total{route="/api/v1/certificates",method="POST",status="201"} 1',
       'chancery_http_request_duration_seconds_count{route="/api/v1/certificates"} 1',
       'chancery_revocation_visible_seconds_count{via="ocsp"} 1',
+      'chancery_managed_renewals_total{source="public",outcome="rolled-back"} 1',
+      'chancery_delivery_failures_total{kind="files"} 1',
       'chancery_issuer_not_after_timestamp_seconds{generation="servers-1"} 1800000000',
       'chancery_issuer_needs_signature{issuer="servers"} 1',
       'chancery_ocsp_answers_total{status="good",cached="true"} 7',
@@ -49,6 +62,14 @@ describe('metrics', () => {
       'chancery_headroom_seconds 90',
       'chancery_audit_sequence 42',
       'chancery_store_healthy 1',
+      'chancery_managed_certificates{state="current"} 7',
+      'chancery_managed_paused 1',
+      'chancery_managed_not_served 2',
+      'chancery_managed_degraded 3',
+      'chancery_managed_dead_deliveries 4',
+      'chancery_managed_life_used_ratio 0.75',
+      'chancery_webhook_behind_entries{webhook="0"} 5',
+      'chancery_webhook_failures_total{webhook="0"} 6',
       'chancery_crl_age_seconds{generation="servers-1",scope="0"} 60',
       'chancery_crl_age_seconds{generation="servers-1",scope="full"} 61',
       'chancery_crl_next_update_timestamp_seconds{generation="servers-1",scope="0"} 1800000000',
@@ -98,6 +119,8 @@ describe('metrics', () => {
       crls: failing,
       crlBuilds: failing,
       unseenSeconds: failing,
+      managed: failing,
+      webhooks: failing,
       publications: failing,
       storeHealthy: failing,
     });

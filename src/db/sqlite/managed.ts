@@ -55,14 +55,18 @@ export function openManaged({ database, audit, writer }: Rooms): ManagedStore {
   const material: Statement<[string, number], MaterialRow> = database.prepare(
     'SELECT sealed_key, certificates, order_progress FROM managed_versions WHERE managed = ? AND number = ?',
   );
-  const revision = database.prepare<[string], number>('SELECT revision FROM managed WHERE name = ?').pluck();
   const put: Statement = database.prepare(
     `INSERT INTO managed (name, set_name, revision, facts, due_at) VALUES (?, ?, ?, ?, ?)
      ON CONFLICT (name) DO UPDATE SET set_name = excluded.set_name, revision = excluded.revision,
        facts = excluded.facts, due_at = excluded.due_at`,
   );
-  const facts: Statement = database.prepare('UPDATE managed SET facts = ? WHERE name = ?');
+  const change: Statement = database.prepare('UPDATE managed SET facts = ? WHERE name = ?');
   const remove: Statement = database.prepare('DELETE FROM managed WHERE name = ?');
+  const leavePlaces: Statement = database.prepare('DELETE FROM managed_places WHERE managed = ?');
+  const holderOf = database
+    .prepare<[string], string>('SELECT managed FROM managed_places WHERE place = ?')
+    .pluck();
+  const takePlace: Statement = database.prepare('INSERT INTO managed_places (place, managed) VALUES (?, ?)');
   const removeVersions: Statement = database.prepare('DELETE FROM managed_versions WHERE managed = ?');
   const wake: Statement = database.prepare('UPDATE managed SET due_at = min(due_at, ?) WHERE name = ?');
   const due = database.prepare<[number, number, number], string>(DUE).pluck();
@@ -103,7 +107,9 @@ export function openManaged({ database, audit, writer }: Rooms): ManagedStore {
     { managed, versions = [], materials = [], audit: drafts }: Progress,
     name: string,
   ): void => {
-    if (managed !== undefined) facts.run(JSON.stringify(managed), name);
+    const before = managed && find.get(name);
+    if (managed !== undefined && before !== undefined)
+      change.run(JSON.stringify(managed(readManaged(before))), name);
     for (const version of versions)
       putVersion.run(
         name,
@@ -120,15 +126,30 @@ export function openManaged({ database, audit, writer }: Rooms): ManagedStore {
     audit.append(drafts);
   };
 
+  const settle = ({ name, wish }: ManagedCertificate): void => {
+    leavePlaces.run(name);
+    for (const { place } of wish.targets) {
+      if (place === undefined) continue;
+      const holder = holderOf.get(place);
+      if (holder !== undefined)
+        throw new ChanceryError('already_exists', {
+          message: `${place} is a target of ${holder === name ? `${name} twice` : holder}`,
+          rule: 'a place belongs to one managed certificate',
+          fix: 'Deliver elsewhere, or put the names into one certificate.',
+        });
+      takePlace.run(place, name);
+    }
+  };
+
   return {
     find(name) {
       const row = writer.read(() => find.get(name));
-      return row && (JSON.parse(row.facts) as ManagedCertificate);
+      return row && readManaged(row);
     },
     list: ({ set, limit, after = '' }) =>
       writer
         .read(() => (typeof set === 'string' ? ofSet.all(set, after, limit) : all.all(after, limit)))
-        .map((row) => JSON.parse(row.facts) as ManagedCertificate),
+        .map(readManaged),
     count: () => writer.read(() => count.get()) ?? 0,
     living: (name) => writer.read(() => living.all(name)).map(readVersion),
     history: (name, limit) => writer.read(() => history.all(name, limit)).map(readVersion),
@@ -136,25 +157,20 @@ export function openManaged({ database, audit, writer }: Rooms): ManagedStore {
       const row = writer.read(() => material.get(name, version));
       return row && readMaterial(row);
     },
-    put: (managed, expected, drafts) =>
+    put: (name, make, drafts) =>
       writer.write(() => {
-        const before = revision.get(managed.name);
-        if (before !== expected)
-          throw new ChanceryError('precondition_failed', {
-            message:
-              before === undefined
-                ? `${managed.name} is gone`
-                : `${managed.name} ${expected === undefined ? 'exists already' : 'was changed meanwhile'}`,
-            rule: 'a change is made to what was seen',
-            fix: 'Look at it again, then repeat the change.',
-          });
-        put.run(managed.name, managed.set, managed.revision, JSON.stringify(managed), 0);
+        const before = find.get(name);
+        const managed = make(before && readManaged(before));
+        settle(managed);
+        put.run(name, managed.set, managed.revision, JSON.stringify(managed), 0);
         audit.append(drafts);
+        return managed;
       }),
     remove: (name, drafts) =>
       writer.write(() => {
         if (remove.run(name).changes === 0) throw missing(name);
         removeVersions.run(name);
+        leavePlaces.run(name);
         audit.append(drafts);
       }),
     wake: (names, now) =>
@@ -183,6 +199,7 @@ export function openManaged({ database, audit, writer }: Rooms): ManagedStore {
   };
 }
 
+const readManaged = ({ facts }: FactsRow): ManagedCertificate => JSON.parse(facts) as ManagedCertificate;
 const readVersion = ({ facts }: FactsRow): Version => JSON.parse(facts) as Version;
 
 const readMaterial = (row: MaterialRow): Material => ({

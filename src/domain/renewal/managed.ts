@@ -35,6 +35,8 @@ export interface TargetWish {
   readonly id: string;
   readonly kind: string;
   readonly spec: unknown;
+  /** Where it is, e.g. `files:/etc/nginx/tls`: no two wishes share one. */
+  readonly place?: string;
 }
 
 export interface ProbeWish {
@@ -71,6 +73,8 @@ export interface ManagedCertificate {
   readonly pausedAt: Instant | null;
   /** An operator asked for a new version. */
   readonly renewAskedAt: Instant | null;
+  /** An operator wants what was given up or waits to be tried again now. */
+  readonly retryAskedAt: Instant | null;
   /** No order before: after failures and roll-backs. */
   readonly heldUntil: Instant;
   /** Orders that failed or were rolled back, one after the other. */

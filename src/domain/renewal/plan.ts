@@ -22,16 +22,18 @@ export interface Planned {
 const USUAL_LIFE = { own: 7 * DAY, public: 90 * DAY } as const;
 
 /** Renewals per hour of each CA, and deliveries of each kind of store, for `days` from `now` on. */
-export function planLoad(all: Iterable<Planned>, now: Instant, days: number): PlannedLane[] {
-  const hours = days * 24;
-  const lanes = new Map<string, Uint32Array>();
-  const add = (lane: string, at: Instant): void => {
-    let buckets = lanes.get(lane);
-    if (buckets === undefined) lanes.set(lane, (buckets = new Uint32Array(hours)));
-    const hour = Math.floor((at - now) / HOUR);
-    if (hour >= 0 && hour < hours) buckets[hour] = (buckets[hour] ?? 0) + 1;
-  };
-  for (const { managed, certificate, first } of all) {
+export class LoadPlan {
+  readonly #now: Instant;
+  readonly #days: number;
+  readonly #lanes = new Map<string, Float64Array>();
+
+  constructor(now: Instant, days: number) {
+    this.#now = now;
+    this.#days = days;
+  }
+
+  add({ managed, certificate, first }: Planned): void {
+    const now = this.#now;
     const { source, targets, renewal, ttl } = managed.wish;
     const lane =
       source.kind === 'own' ? `issuer ${source.issuer}` : `public CA ${source.authorities[0] ?? ''}`;
@@ -39,20 +41,33 @@ export function planLoad(all: Iterable<Planned>, now: Instant, days: number): Pl
       certificate === undefined
         ? (ttl ?? USUAL_LIFE[source.kind])
         : certificate.notAfter - certificate.notBefore;
-    const period = life * renewalFraction({ notBefore: 0, notAfter: life }, renewal);
+    const period = Math.max(1, life * renewalFraction({ notBefore: 0, notAfter: life }, renewal));
+    // very short lives are counted by the hour: nobody can ask for a plan that takes for ever
+    const step = Math.max(period, HOUR);
     let at =
       certificate === undefined ? now : Math.max(renewalDue({ certificate, rule: renewal, first }), now);
-    for (; at < now + days * DAY; at += period) {
-      add(lane, at);
-      for (const { kind } of targets) add(`store ${kind}`, at);
+    for (; at < now + this.#days * DAY; at += step) {
+      this.#count(lane, at, step / period);
+      for (const { kind } of targets) this.#count(`store ${kind}`, at, step / period);
     }
   }
-  return [...lanes]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([lane, buckets]) => summary(lane, buckets, days));
+
+  lanes(): PlannedLane[] {
+    return [...this.#lanes]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([lane, buckets]) => summary(lane, buckets, this.#days));
+  }
+
+  #count(lane: string, at: Instant, times: number): void {
+    const hours = this.#days * 24;
+    let buckets = this.#lanes.get(lane);
+    if (buckets === undefined) this.#lanes.set(lane, (buckets = new Float64Array(hours)));
+    const hour = Math.floor((at - this.#now) / HOUR);
+    if (hour >= 0 && hour < hours) buckets[hour] = (buckets[hour] ?? 0) + times;
+  }
 }
 
-function summary(lane: string, buckets: Uint32Array, days: number): PlannedLane {
+function summary(lane: string, buckets: Float64Array, days: number): PlannedLane {
   let peak = 0;
   let sum = 0;
   const perDay = Array.from({ length: days }, () => 0);
@@ -62,5 +77,10 @@ function summary(lane: string, buckets: Uint32Array, days: number): PlannedLane 
     const day = Math.floor(hour / 24);
     perDay[day] = (perDay[day] ?? 0) + count;
   });
-  return { lane, peakPerHour: peak, meanPerHour: Math.round((sum / buckets.length) * 100) / 100, perDay };
+  return {
+    lane,
+    peakPerHour: Math.round(peak),
+    meanPerHour: Math.round((sum / buckets.length) * 100) / 100,
+    perDay: perDay.map(Math.round),
+  };
 }

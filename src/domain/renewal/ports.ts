@@ -88,7 +88,8 @@ export interface Claim {
 }
 
 export interface Progress {
-  readonly managed?: ManagedCertificate;
+  /** Made to the wish as it is then: people may have changed it meanwhile. */
+  readonly managed?: (now: ManagedCertificate) => ManagedCertificate;
   /** Replaced by number, or added. */
   readonly versions?: readonly Version[];
   /** What is left out stays as it is. */
@@ -116,8 +117,15 @@ export interface ManagedStore {
   /** All versions, newest first. */
   history(name: string, limit: number): readonly Version[];
   material(name: string, version: number): Material | undefined;
-  /** Adds or replaces a wish and makes it due at once. `expected`: its revision before, `undefined` for a new one; throws `precondition_failed`. */
-  put(managed: ManagedCertificate, expected: number | undefined, audit: readonly AuditDraft[]): Promise<void>;
+  /**
+   * Adds or changes a wish and makes it due at once. `make` gets it as it is in the transaction, `undefined` where there
+   * is none; what it throws is thrown, and nothing was changed. Throws `already_exists` for a place that is another's.
+   */
+  put(
+    name: string,
+    make: (before: ManagedCertificate | undefined) => ManagedCertificate,
+    audit: readonly AuditDraft[],
+  ): Promise<ManagedCertificate>;
   /** With all its versions. Throws `not_found`. */
   remove(name: string, audit: readonly AuditDraft[]): Promise<void>;
   /** Makes it due at once. */
@@ -132,7 +140,7 @@ export interface ManagedStore {
   release(claim: Claim, dueAt: Instant): Promise<void>;
   /** When the next one is due; `undefined` when none will ever be. */
   nextDue(): Instant | undefined;
-  /** Wishes whose current certificate has this serial: to be woken when it is revoked. */
+  /** Wishes of which a version that is not over has this serial: to be woken when it is revoked. */
   holding(serial: string): readonly string[];
 }
 
@@ -210,6 +218,8 @@ export interface RenewalEvent {
   /** The cause, where something went wrong. */
   readonly cause: string | null;
   readonly nextTryAt: Instant | null;
+  /** Kind of the target, where one failed. */
+  readonly target: string | null;
 }
 
 /** A public CA as it was declared. */

@@ -17,6 +17,7 @@ import type { CrlScope, PublishedCrl } from '../../domain/revocation/ports.ts';
 import type { RevocationPorts } from '../../domain/revocation/request.ts';
 import type { Bytes } from '../../x509/bytes.ts';
 import type { Answered, RefusalOfAnonymous } from './exchange.ts';
+import type { ManagedPorts } from './managed-ports.ts';
 
 /** Roots, issuers and generations as they are now. */
 export interface AuthorityView {
@@ -97,6 +98,7 @@ export interface AdminPorts {
   readonly generations: GenerationActions;
   readonly roots: RootActions;
   readonly crls: IssuerCrlActions;
+  readonly managed: ManagedPorts;
   readonly grants: GrantBook;
   readonly tokens: TokenStore;
   /** What a token tells its holder: where to go, and which root to expect there. */

@@ -1,5 +1,5 @@
 /** What happens to managed certificates right now, for people who watch: the last lines of each, in memory. */
-import type { Clock, Instant } from '../../base/clock.ts';
+import type { Clock, Duration, Instant } from '../../base/clock.ts';
 
 export interface ProgressLine {
   /** Rises: who watches asks for what came after. */
@@ -11,11 +11,15 @@ export interface ProgressLine {
 
 const LINES = 50;
 const NAMES = 1000;
+/** More who watch are answered at once. */
+const WATCHERS = 200;
 
 export class ProgressBoard {
   readonly #clock: Clock;
   readonly #lines = new Map<string, ProgressLine[]>();
+  readonly #watchers = new Set<() => void>();
   #sequence = 0;
+  #stopped = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -31,6 +35,36 @@ export class ProgressBoard {
     ]);
     const [oldest] = this.#lines.keys();
     if (this.#lines.size > NAMES && oldest !== undefined) this.#lines.delete(oldest);
+    for (const wake of this.#watchers) wake();
+  }
+
+  /** What came after; waits so long for a first line. */
+  async watch(managed: string, sequence: number, patience: Duration): Promise<readonly ProgressLine[]> {
+    const until = this.#clock.now() + patience;
+    for (;;) {
+      const lines = this.after(managed, sequence);
+      const left = until - this.#clock.now();
+      if (lines.length > 0 || left <= 0 || this.#stopped || this.#watchers.size >= WATCHERS) return lines;
+      await this.#next(left);
+    }
+  }
+
+  /** Nobody waits any longer. */
+  stop(): void {
+    this.#stopped = true;
+    for (const wake of this.#watchers) wake();
+  }
+
+  #next(patience: Duration): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        clearTimeout(timer);
+        this.#watchers.delete(wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, patience);
+      this.#watchers.add(wake);
+    });
   }
 
   after = (managed: string, sequence: number): readonly ProgressLine[] =>

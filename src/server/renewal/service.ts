@@ -6,6 +6,7 @@ import type { AuditDraft } from '../../domain/audit/entry.ts';
 import type { Configuration } from '../../config/index.ts';
 import type { IssuancePorts } from '../../domain/issuance/issue.ts';
 import type { CertificateSource, RenewalEvent } from '../../domain/renewal/ports.ts';
+import type { ManagedOutcome, Metrics } from '../../base/metrics.ts';
 import { Budget } from '../../scheduler/budget.ts';
 import { Scheduler } from '../../scheduler/loop.ts';
 import { toHex } from '../../x509/bytes.ts';
@@ -18,6 +19,7 @@ import { obtainOwn } from './own-source.ts';
 import { probeOf, targetOf } from './places.ts';
 import { ProgressBoard } from './progress.ts';
 import { PublicSource } from './public-source.ts';
+import { Rounds } from './rounds.ts';
 
 export interface RenewalOptions {
   readonly opened: OpenedData;
@@ -26,23 +28,33 @@ export interface RenewalOptions {
   readonly issuance: IssuancePorts;
   /** Revokes one of ours with the reason superseded. */
   readonly revokeOwn: (serial: string) => Promise<void>;
-  readonly emit: (event: RenewalEvent) => void;
+  readonly metrics: Pick<Metrics, 'managedRenewal' | 'deliveryFailed'>;
 }
 
 export interface RenewalService {
   readonly scheduler: Scheduler;
   readonly publicSource: PublicSource;
   readonly progress: ProgressBoard;
+  readonly rounds: Rounds;
+  /** What is due is taken: about once a second. */
   tick(): Promise<void>;
   stop(): Promise<void>;
 }
+
+const OUTCOMES: readonly ManagedOutcome[] = [
+  'renewed',
+  'order-failed',
+  'not-served',
+  'rolled-back',
+  'degraded',
+];
 
 /** What one server does for itself: far below what the pipeline can, so that requests of others never wait. */
 const OWN_ORDERS = { count: 50, per: SECOND, burst: 50 };
 const DELIVERIES = { count: 50, per: SECOND, burst: 50 };
 
 export function openRenewal(options: RenewalOptions): RenewalService {
-  const { opened, config, log, issuance, emit } = options;
+  const { opened, config, log, issuance, metrics } = options;
   const { store, clock, random, keyring, authority } = opened;
   const box = secretBox(keyring, random);
   const draft = (
@@ -92,6 +104,15 @@ export function openRenewal(options: RenewalOptions): RenewalService {
     return lane.startsWith('deliver:') ? DELIVERIES : undefined;
   });
   const progress = new ProgressBoard(clock);
+  const retires = (issuedBy: string): boolean => {
+    const generation = authority.generation(issuedBy);
+    return (
+      generation !== undefined &&
+      (generation.stopped !== null ||
+        typeof generation.revokedAt === 'number' ||
+        ['superseded', 'retired'].includes(authority.state(generation)))
+    );
+  };
   const scheduler = new Scheduler({
     clock,
     random,
@@ -107,33 +128,59 @@ export function openRenewal(options: RenewalOptions): RenewalService {
       const root = generation && authority.root(generation.root);
       return root === undefined ? [] : [root.certificate.raw];
     },
-    issuerRetires(issuedBy) {
-      const generation = authority.generation(issuedBy);
-      if (generation === undefined) return false;
-      return (
-        generation.stopped !== null ||
-        typeof generation.revokedAt === 'number' ||
-        ['superseded', 'retired'].includes(authority.state(generation))
-      );
-    },
+    issuerRetires: retires,
     verdictOn({ serial, issuedBy, spki }) {
       if (store.ledger.isKeyBlocked(toHex(readPublicKey(spki).fingerprint))) return 'compromised';
       if (authority.generation(issuedBy) === undefined) return null;
       return typeof store.ledger.findRevocation(serial) === 'number' ? 'revoked' : null;
     },
     budget: budget.take,
-    emit,
+    emit: count,
     report: (managed, version, message) => {
       progress.report(managed, version, message);
       log.info(message, { managed, version });
     },
     draft,
   });
+  const rounds = new Rounds({
+    clock,
+    store: store.managed,
+    hasToGo: ({ serial, issuedBy }) =>
+      retires(issuedBy) ||
+      (authority.generation(issuedBy) !== undefined &&
+        typeof store.ledger.findRevocation(serial) === 'number'),
+    keyIsBlocked(managed, version) {
+      const [leaf] = store.managed.material(managed, version)?.certificates ?? [];
+      if (leaf === undefined) return false;
+      const { spki } = readCertificate(leaf, 'either');
+      return store.ledger.isKeyBlocked(toHex(readPublicKey(spki).fingerprint));
+    },
+    serialsWithKey: (key) =>
+      store.inventory
+        .search({ keyFingerprint: key }, clock.now(), 100)
+        .certificates.map(({ serial }) => serial),
+    stopwatch: () => performance.now(),
+  });
   return {
     scheduler,
     publicSource,
     progress,
-    tick: () => scheduler.tick(),
-    stop: () => scheduler.stop(),
+    rounds,
+    async tick() {
+      await rounds.tick();
+      await scheduler.tick();
+    },
+    async stop() {
+      progress.stop();
+      await scheduler.stop();
+    },
   };
+
+  function count({ type, managed, target }: RenewalEvent): void {
+    if (type === 'delivery-failed') metrics.deliveryFailed(target ?? 'unknown');
+    const outcome = OUTCOMES.find((known) => known === type);
+    if (outcome === undefined) return;
+    const kind = store.managed.find(managed)?.wish.source.kind;
+    if (kind !== undefined) metrics.managedRenewal(kind, outcome);
+  }
 }

@@ -30,7 +30,7 @@ export function viewManaged(managed: ManagedCertificate, versions: readonly Vers
 const time = (at: Instant | null | undefined): string | undefined =>
   at === null || at === undefined ? undefined : formatInstant(at);
 
-function viewVersion(version: Version, { wish }: ManagedCertificate): VersionView {
+export function viewVersion(version: Version, { wish }: ManagedCertificate): VersionView {
   const state = versionState(version);
   const { certificate } = version;
   const alarm =

@@ -1,4 +1,5 @@
 /** From what people write to what the loop works with. */
+import { posix } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { ManagedSpec } from '../../api/managed.ts';
 import { ChanceryError } from '../../base/errors.ts';
@@ -88,8 +89,9 @@ function readSource(
   return { kind: 'own', issuer, profile: chosen };
 }
 
-function readTarget(spec: ManagedSpec['targets'][number]): TargetWish {
-  return { id: spec.name ?? `files:${spec.files.directory}`, kind: 'files', spec: spec.files };
+export function readTarget(spec: ManagedSpec['targets'][number]): TargetWish {
+  const place = `files:${posix.normalize(spec.files.directory).replace(/(.)\/$/, '$1')}`;
+  return { id: spec.name ?? `files:${spec.files.directory}`, kind: 'files', spec: spec.files, place };
 }
 
 function readProbe(spec: ManagedSpec['probes'][number]): ProbeWish {

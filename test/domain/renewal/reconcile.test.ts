@@ -45,6 +45,7 @@ class World {
     createdAt: T0,
     pausedAt: null,
     renewAskedAt: null,
+    retryAskedAt: null,
     heldUntil: 0,
     failures: 0,
   };

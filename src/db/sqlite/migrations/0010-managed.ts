@@ -15,6 +15,13 @@ CREATE TABLE managed (
 CREATE INDEX managed_due ON managed (due_at);
 CREATE INDEX managed_set ON managed (set_name, name);
 
+-- where targets are: a place belongs to one wish
+CREATE TABLE managed_places (
+  place TEXT PRIMARY KEY,
+  managed TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX managed_places_of ON managed_places (managed);
+
 CREATE TABLE managed_versions (
   managed TEXT NOT NULL,
   number INTEGER NOT NULL,

@@ -4,6 +4,7 @@ import { formatInstant } from '../../../base/clock.ts';
 import { principalId } from '../../../domain/identity/principal.ts';
 import type { Exchange, Handler, Reply } from '../exchange.ts';
 import type { AdminPorts } from '../ports.ts';
+import { applyOperations } from './apply.ts';
 import { auditOperations } from './audit.ts';
 import { authorityOperations } from './authority.ts';
 import { crlOperations } from './crls.ts';
@@ -12,6 +13,9 @@ import { hierarchyOperations } from './hierarchy.ts';
 import { inventoryOperations } from './inventory.ts';
 import { issuingOperations } from './issuing.ts';
 import { loginOperations } from './logins.ts';
+import { managedOperations } from './managed.ts';
+import { managedPlanOperations } from './managed-plan.ts';
+import { publicAuthorityOperations } from './public-authorities.ts';
 import { revocationOperations } from './revocations.ts';
 import { tokenOperations } from './tokens.ts';
 
@@ -23,6 +27,10 @@ export const HANDLERS = (ports: AdminPorts): Handlers => ({
   ...authorityOperations(ports),
   ...hierarchyOperations(ports),
   ...crlOperations(ports),
+  ...managedOperations(ports),
+  ...managedPlanOperations(ports),
+  ...applyOperations(ports),
+  ...publicAuthorityOperations(ports),
   ...grantOperations(ports),
   ...revocationOperations(ports),
   ...tokenOperations(ports),

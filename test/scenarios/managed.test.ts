@@ -1,0 +1,167 @@
+/** The closed loop in a whole server: a wish is ordered, stored, seen, kept; and taken back where the endpoint breaks. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type AddressInfo } from 'node:net';
+import { createServer, type Server, type TLSSocket } from 'node:tls';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import type { ManagedResource } from '../../src/api/managed.ts';
+import { type Answer, startTestServer, type TestServer } from '../support/running-server.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'chancery-managed-'));
+let server: TestServer;
+
+beforeAll(async () => {
+  server = await startTestServer(`delivery: { paths: [${JSON.stringify(folder)}] }
+grants:
+  - { name: shops, principal: "mtls:workload:spiffe://example.test/shops", verbs: [issue, deliver], issuer: servers, profiles: [server], dns: ["*.shop.example.test"], maxTtl: 2d }
+  - { name: reader, principal: "mtls:workload:spiffe://example.test/reader", verbs: [read], issuer: servers, profiles: [server], dns: ["**.example.test"] }`);
+});
+afterAll(async () => {
+  await server.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** A service that reads its files when it is told, by the file system: `reload` is what SIGHUP does. */
+async function service(name: string, reload: (server: Server, read: () => object) => void) {
+  const read = (): { cert: Buffer; key: Buffer } => ({
+    cert: readFileSync(join(folder, name, 'fullchain.pem')),
+    key: readFileSync(join(folder, name, 'privkey.pem')),
+  });
+  const listening = createServer({ SNICallback: (_, done) => done(null) });
+  const sockets = new Set<TLSSocket>();
+  listening.on('secureConnection', (socket) => sockets.add(socket.on('error', () => undefined).end()));
+  listening.on('tlsClientError', () => undefined);
+  await new Promise<void>((resolve) => listening.listen(0, '127.0.0.1', resolve));
+  const timer = setInterval(() => {
+    try {
+      reload(listening, read);
+    } catch {
+      // nothing there yet
+    }
+  }, 100);
+  onTestFinished(async () => {
+    clearInterval(timer);
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => listening.close(resolve));
+  });
+  return { port: (listening.address() as AddressInfo).port, listening };
+}
+
+const wish = (name: string, port: number, fields: object = {}) => ({
+  names: [`${name}.shop.example.test`],
+  issuer: 'servers',
+  ttl: '1d',
+  targets: [{ files: { directory: join(folder, name), layout: 'nginx' } }],
+  probes: [{ tls: { address: `127.0.0.1:${port}`, serverName: `${name}.shop.example.test` } }],
+  grace: '3s',
+  ...fields,
+});
+
+const path = (name: string): string => `/api/v1/managed/${name}`;
+const show = async (name: string): Promise<ManagedResource> =>
+  (await server.ask('GET', path(name))).json as unknown as ManagedResource;
+
+async function until(name: string, what: (managed: ManagedResource) => boolean): Promise<ManagedResource> {
+  const patience = Date.now() + 25_000;
+  for (;;) {
+    const managed = await show(name);
+    if (what(managed)) return managed;
+    if (Date.now() > patience) throw new Error(`in vain: ${JSON.stringify(managed, undefined, 1)}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+const put = (name: string, body: object): Promise<Answer> => server.ask('PUT', path(name), body);
+
+describe('a managed certificate', { timeout: 60_000 }, () => {
+  test('is ordered, stored, seen and current; renewed, the new one is served and the old one revoked', async () => {
+    const { port } = await service('one', (listening, read) => listening.setSecureContext(read()));
+    const made = await put('one', wish('one', port));
+    expect([made.status, made.json['state']], made.text).toEqual([200, 'new']);
+    const first = await until('one', ({ state }) => state === 'current');
+    expect(first.versions[0]).toMatchObject({
+      number: 1,
+      reason: 'first',
+      targets: [{ state: 'stored' }],
+      probes: [{ address: `127.0.0.1:${port}`, state: 'new' }],
+    });
+    expect(first.nextRenewal).toBeDefined();
+
+    expect((await server.ask('POST', `${path('one')}/renew`)).status).toBe(200);
+    const second = await until('one', ({ versions, state }) => versions.length === 2 && state === 'current');
+    expect(second.versions.map(({ number, reason }) => [number, reason])).toEqual([
+      [2, 'asked'],
+      [1, 'first'],
+    ]);
+    expect(second.versions[0]?.serial).not.toBe(first.versions[0]?.serial);
+    // its day is not over, so that it is revoked; under a day it would lapse
+    await until('one', ({ versions }) => versions[1]?.state === 'retired');
+    const { lines } = (await server.ask('GET', `${path('one')}/progress`)).json as {
+      lines: { message: string }[];
+    };
+    expect(lines.map(({ message }) => message)).toEqual(
+      expect.arrayContaining(['staged', 'verified', 'current', `stored in ${join(folder, 'one')}`]),
+    );
+  });
+
+  test('is stored but not served where a service never reloads', async () => {
+    let loaded = false;
+    const { port } = await service('stale', (listening, read) => {
+      if (loaded) return;
+      listening.setSecureContext(read());
+      loaded = true;
+    });
+    await put('stale', wish('stale', port));
+    await until('stale', ({ state }) => state === 'current');
+    await server.ask('POST', `${path('stale')}/renew`);
+    const stuck = await until('stale', ({ versions }) => versions[0]?.alarm !== undefined);
+    expect(stuck.versions.map(({ state, alarm }) => [state, alarm])).toEqual([
+      ['staged', 'stored but not served'],
+      ['current', undefined],
+    ]);
+    expect(stuck.versions[0]?.probes[0]?.state).toBe('old');
+  });
+
+  test('is rolled back where the reload breaks the service, which then answers again', async () => {
+    let seen = '';
+    const { port, listening } = await service('broken', (own, read) => {
+      const pair = read() as { cert: Buffer };
+      if (seen === '') seen = pair.cert.toString();
+      if (pair.cert.toString() !== seen) {
+        // a service that cannot read what it is given
+        own.setSecureContext({ cert: undefined, key: undefined });
+        return;
+      }
+      own.setSecureContext(pair);
+    });
+    expect(listening.listening).toBe(true);
+    await put('broken', wish('broken', port));
+    const before = await until('broken', ({ state }) => state === 'current');
+    await server.ask('POST', `${path('broken')}/renew`);
+    const after = await until('broken', ({ versions }) => versions[0]?.state === 'rolled-back');
+    expect(after.versions[1]).toMatchObject({ state: 'current', serial: before.versions[0]?.serial });
+    await until('broken', ({ versions }) => versions[1]?.targets[0]?.state === 'stored');
+    expect(readFileSync(join(folder, 'broken', 'fullchain.pem'), 'utf8')).toBe(seen);
+    const { state } = (await server.ask('GET', `/api/v1/certificates/${before.versions[0]?.serial ?? ''}`))
+      .json;
+    expect(state).toBe('valid');
+  });
+
+  test('is replaced within seconds after its certificate was revoked', async () => {
+    await put('revoked', wish('revoked', 1, { probes: [] }));
+    const { versions } = await until('revoked', ({ state }) => state === 'current');
+    const serial = versions[0]?.serial ?? '';
+    const started = Date.now();
+    const { status } = await server.ask('POST', '/api/v1/revocations', {
+      serials: [serial],
+      reason: 'keyCompromise',
+    });
+    expect(status).toBe(200);
+    const healed = await until(
+      'revoked',
+      (managed) => managed.versions[0]?.number === 2 && managed.state === 'current',
+    );
+    expect(Date.now() - started).toBeLessThan(6000);
+    expect(['compromised', 'revoked']).toContain(healed.versions[0]?.reason);
+  });
+});
