@@ -93,6 +93,7 @@ const OWN: Readonly<Record<Operation, readonly ErrorCode[]>> = {
   showIssuer: ['not_found'],
   prepareIssuer: CA,
   importIssuer: FOREIGN_CA,
+  importHistory: [...FOREIGN_CA, 'not_found', 'not_ready'],
   importGeneration: FOREIGN_CA,
   activateGeneration: ADVANCING,
   retireGeneration: ADVANCING,

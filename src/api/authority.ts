@@ -72,9 +72,40 @@ export const IssuerImport = z
     key: Pem.describe('Private key, PKCS#8, not encrypted'),
     certificate: Pem,
     root: Pem.optional().describe('The root above it, where that is none of this authority'),
+    noPreviousCrl: z
+      .boolean()
+      .default(false)
+      .describe('It never published a CRL. Else none is published until its last one was given'),
   })
   .describe('Key and certificate of an issuer that were made elsewhere');
 export type IssuerImport = z.infer<typeof IssuerImport>;
+
+const PAST_OCTETS = 32 * 1024 * 1024;
+
+export const IssuerHistory = z
+  .strictObject({
+    crl: z.string().max(PAST_OCTETS).optional().describe('Its last complete CRL, PEM'),
+    index: z.string().max(PAST_OCTETS).optional().describe('index.txt of `openssl ca`'),
+    certificates: z
+      .array(Pem)
+      .max(10_000)
+      .default([])
+      .describe('Certificates that it signed; in several requests where there are more'),
+    noPreviousCrl: z.boolean().default(false).describe('It never published a CRL'),
+  })
+  .describe('What an imported issuer did elsewhere');
+export type IssuerHistory = z.infer<typeof IssuerHistory>;
+
+export const IssuerHistoryReport = z
+  .object({
+    generation: z.string(),
+    known: z.int().describe('Living certificates that OCSP knows now'),
+    revocations: z.int().describe('Revocations that its CRLs name now'),
+    crlNumber: z.string().optional().describe('Number of its last CRL: none here is below'),
+    crlsHeldBack: z.boolean().describe('Whether no CRL is published yet'),
+  })
+  .describe('What was taken over');
+export type IssuerHistoryReport = z.infer<typeof IssuerHistoryReport>;
 
 export const CrlRequest = z
   .strictObject({ crl: Pem })

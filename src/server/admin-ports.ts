@@ -39,6 +39,7 @@ export function adminPorts(options: AdminPortsOptions): AdminPorts {
     revocation: options.revocation,
     authority,
     generations: lifecycle.hierarchy,
+    past: lifecycle.past,
     roots: lifecycle.roots,
     crls: options.crls,
     grants: options.grants,

@@ -144,7 +144,7 @@ export class IssuerCrls implements IssuerCrlActions {
       const good = crl !== undefined && this.#options.clock.now() < crl.nextUpdate && !this.#unsound.has(key);
       return good ? crl : undefined;
     };
-    if (usable() === undefined && this.#publishes(generation))
+    if (usable() === undefined && this.#publishes(generation) && !this.#options.heldBack(id))
       await this.#exclusively(async () => {
         if (usable() === undefined && !this.#isPaused(key)) await this.#attempt({ generation, scope });
       });

@@ -16,6 +16,7 @@ export const AUDIT_EVENTS = [
   'issuer.stopped',
   'generation.requested',
   'generation.imported',
+  'generation.history-imported',
   'generation.activated',
   'generation.retired',
   'root.imported',

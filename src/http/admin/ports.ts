@@ -14,6 +14,7 @@ import type { Generation, IssuerPolicy, PendingGeneration, Root } from '../../do
 import type { Inventory } from '../../domain/issuance/ports.ts';
 import type { StoredCrl } from '../../domain/revocation/crl.ts';
 import type { CrlScope, PublishedCrl } from '../../domain/revocation/ports.ts';
+import type { PastMaterial } from '../../domain/revocation/imported-past.ts';
 import type { RevocationPorts } from '../../domain/revocation/request.ts';
 import type { Bytes } from '../../x509/bytes.ts';
 import type { Answered, RefusalOfAnonymous } from './exchange.ts';
@@ -46,6 +47,22 @@ export interface IssuerMaterial {
   readonly certificate: Bytes;
   /** Left out: one of the roots that there are. */
   readonly root: Bytes | undefined;
+  /** It never published a CRL, so that the first one here takes nothing back. */
+  readonly noPreviousCrl: boolean;
+}
+
+/** What an imported issuer did elsewhere. */
+export interface PastActions {
+  /** Rejects with `chain_rejected`, `invalid_request`, `not_ready` for a generation whose past is known. */
+  import(id: string, past: PastMaterial, actor: Actor): Promise<ImportedCounts>;
+}
+
+export interface ImportedCounts {
+  readonly generation: Generation;
+  readonly known: number;
+  readonly revocations: number;
+  /** Of its last CRL; `undefined` where none was given, or it has none. */
+  readonly crlNumber: bigint | undefined;
 }
 
 /** Changes of generations, one at a time. Each throws `not_found`, `not_ready`, `would_strand` where it is not its time. */
@@ -95,6 +112,7 @@ export interface AdminPorts {
   readonly revocation: RevocationPorts;
   readonly authority: AuthorityView;
   readonly generations: GenerationActions;
+  readonly past: PastActions;
   readonly roots: RootActions;
   readonly crls: IssuerCrlActions;
   readonly grants: GrantBook;

@@ -1,5 +1,5 @@
 /** Operations that change roots and generations. What is refused is on record, as what is done is. */
-import type { CrlRequest, ImportRequest, IssuerImport } from '../../../api/authority.ts';
+import type { CrlRequest, ImportRequest, IssuerHistory, IssuerImport } from '../../../api/authority.ts';
 import { principalId } from '../../../domain/identity/principal.ts';
 import type { Generation, Root } from '../../../domain/issuance/issuer.ts';
 import { decodePemOne } from '../../../x509/pem.ts';
@@ -44,15 +44,35 @@ export const hierarchyOperations = (ports: AdminPorts) => {
       };
     },
     importIssuer: async (exchange: Exchange<IssuerImport, unknown, { name: string }>): Promise<Reply> => {
-      const { key, certificate, root } = exchange.body;
+      const { key, certificate, root, noPreviousCrl } = exchange.body;
       const material = {
         pkcs8: decodePemOne(key, 'PRIVATE KEY'),
         certificate: decodePemOne(certificate, 'CERTIFICATE'),
         root: root === undefined ? undefined : decodePemOne(root, 'CERTIFICATE'),
+        noPreviousCrl,
       };
       return generationReply(
         await act(exchange, (actor) => generations.importIssuer(exchange.params.name, material, actor)),
       );
+    },
+    importHistory: async (exchange: Exchange<IssuerHistory, unknown, { id: string }>): Promise<Reply> => {
+      const { crl, index, certificates, noPreviousCrl } = exchange.body;
+      const past = {
+        crl: crl === undefined ? undefined : decodePemOne(crl, 'X509 CRL'),
+        index,
+        certificates: certificates.map((text) => decodePemOne(text, 'CERTIFICATE')),
+        noPreviousCrl,
+      };
+      const { generation, known, revocations, crlNumber } = await act(exchange, (actor) =>
+        ports.past.import(exchange.params.id, past, actor),
+      );
+      return {
+        body: {
+          ...{ generation: generation.id, known, revocations },
+          ...(crlNumber !== undefined && { crlNumber: String(crlNumber) }),
+          crlsHeldBack: generation.crlsHeldBack === true,
+        },
+      };
     },
     importGeneration: async (exchange: Exchange<ImportRequest>): Promise<Reply> => {
       const certificate = decodePemOne(exchange.body.certificate, 'CERTIFICATE');
