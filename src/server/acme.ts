@@ -43,7 +43,7 @@ export function openAcme(options: AcmeOptions): AcmeService {
     issuance,
     store: store.acme,
     nonces: new Nonces(random),
-    probe: openChallengeProbe({ settings: config.acme.validation }),
+    probe: openChallengeProbe(config.acme),
     secrets: secretBox(keyring, random),
     revoker: revoker(options.revocation),
     log,
@@ -66,13 +66,16 @@ export function openAcme(options: AcmeOptions): AcmeService {
   };
 }
 
-const directories = ({ issuers }: Configuration): ReadonlyMap<string, DirectoryPolicy> =>
+const directories = ({
+  issuers,
+  acme: { caaIdentities },
+}: Configuration): ReadonlyMap<string, DirectoryPolicy> =>
   new Map(
     issuers
       .filter(({ acme }) => acme.enabled)
       .map(({ name, profiles, acme }) => [
         name,
-        { issuer: name, profiles, externalKeys: acme.eab, caaIdentities: [] },
+        { issuer: name, profiles, externalKeys: acme.eab, caaIdentities },
       ]),
   );
 

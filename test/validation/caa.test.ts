@@ -23,7 +23,7 @@ async function world() {
   const resolver = await openDns();
   const probe = probeFor({
     resolver: { host: resolver.address, port: resolver.port },
-    caaIdentities: [CA.toUpperCase(), 'pki.example.test'],
+    caaIdentities: [CA, 'pki.example.test'],
   });
   const check = (name: string, more: Partial<CaaAsk> = {}) =>
     probe.check(

@@ -52,9 +52,9 @@ export interface ProbeFor extends Partial<ValidationSettings> {
   readonly dns?: ProbeOptions['dns'];
 }
 
-export function probeFor({ caaIdentities, patience, dns, ...settings }: ProbeFor) {
+export function probeFor({ caaIdentities = [], patience, dns, ...settings }: ProbeFor) {
   return openChallengeProbe({
-    settings: {
+    validation: {
       httpPort: 1,
       tlsPort: 1,
       resolver: undefined,
@@ -62,7 +62,7 @@ export function probeFor({ caaIdentities, patience, dns, ...settings }: ProbeFor
       deny: [],
       ...settings,
     },
-    ...(caaIdentities !== undefined && { caaIdentities }),
+    caaIdentities,
     ...(patience !== undefined && { patience }),
     ...(dns !== undefined && { dns }),
   });
