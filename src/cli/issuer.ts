@@ -82,6 +82,15 @@ export function addIssuer(program: Command, wiring: Wiring): void {
   ).action(run(wiring, async () => (await import('./issuer/crl-verify.ts')).verifyCrl));
   asking(
     crl
+      .command('verify')
+      .description(
+        'Check a CRL: signature, scope, times, entries, and its number against the one that is published.',
+      )
+      .argument('<crl>', 'file (PEM or DER) or http URL')
+      .option('--issuer <file>', 'certificate of its issuer; then no server is asked'),
+  ).action(run(wiring, async () => (await import('./issuer/crl-verify.ts')).verifyCrl));
+  asking(
+    crl
       .command('export')
       .description(
         'Write the CRLs that a service needs to check clients of an issuer (nginx, HAProxy, PostgreSQL) to one file: of every generation, and of the roots. Needs no login where the status listener is named.',
