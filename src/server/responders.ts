@@ -107,9 +107,13 @@ export class Responders {
     return responderIsDue(current, now) && responderValidity(generation, now).notAfter > current.notAfter;
   }
 
-  /** Nobody asks about a responder, so that revoking one means to take another. */
+  /** Nobody asks about a responder, so that revoking one means to take another. While nobody knows, it goes on. */
   #isRevoked({ serial }: OcspResponder['certificate']): boolean {
-    return typeof this.#options.ports.ledger.findRevocation(formatSerial(serial)) === 'number';
+    try {
+      return typeof this.#options.ports.ledger.findRevocation(formatSerial(serial)) === 'number';
+    } catch {
+      return false;
+    }
   }
 
   #renewOnce({ id }: Generation): Promise<boolean> {

@@ -121,6 +121,18 @@ describe('an OCSP responder', () => {
     expect(records(bench)).toHaveLength(2);
   });
 
+  test('goes on while the store cannot say whether it was revoked', async () => {
+    const bench = await makeBench();
+    const service = bench.open();
+    await service.ready();
+    bench.store.ledger.findRevocation = () => {
+      throw new ChanceryError('store_unavailable', 'the disk is gone');
+    };
+    await service.tick();
+    expect(await bench.ask(service)).toBe('good');
+    expect(records(bench)).toHaveLength(1);
+  });
+
   test('gets a new key and certificate at half of its life, and the old key is forgotten', async () => {
     const bench = await makeBench();
     const service = bench.open();
