@@ -93,6 +93,11 @@ export const IssuerHistory = z
       .describe('Certificates that it signed; in several requests where there are more'),
     noPreviousCrl: z.boolean().default(false).describe('It never published a CRL'),
   })
+  .refine(
+    ({ crl, index, certificates, noPreviousCrl }) =>
+      noPreviousCrl || crl !== undefined || index !== undefined || certificates.length > 0,
+    'at least one of crl, index, certificates and noPreviousCrl',
+  )
   .describe('What an imported issuer did elsewhere');
 export type IssuerHistory = z.infer<typeof IssuerHistory>;
 

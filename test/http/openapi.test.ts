@@ -211,6 +211,11 @@ describe('answers are as openapi.yaml has them:', () => {
     await good('importIssuer', { params: { name: 'clients' }, body });
     await call('importIssuer', { params: { name: 'clients' }, body });
     await call('importIssuer', { params: { name: 'workload' }, body: { ...body, root: 'x' } });
+    const history = { params: { id: 'clients-2' }, body: { noPreviousCrl: true } };
+    await call('importHistory', { ...history, body: { index: 'nothing' } });
+    await good('importHistory', history);
+    await call('importHistory', history);
+    await call('importHistory', { ...history, params: { id: 'nobody-1' } });
   });
 
   test('grants', async () => {
