@@ -291,7 +291,7 @@ describe('answers are as openapi.yaml has them:', () => {
   });
 
   test('refusals of every operation', async () => {
-    for (const [operation, { rule, body, params, idempotent }] of OPERATIONS) {
+    for (const [operation, { rule, body, params, idempotent, maxBody }] of OPERATIONS) {
       const some = params && { params: { name: 'servers', id: 'servers-1', serial: '00' } };
       const { status } = await call(operation, { ...some, login: null });
       const open = rule === 'public' && body === undefined;
@@ -304,7 +304,8 @@ describe('answers are as openapi.yaml has them:', () => {
       expect((await call(operation, { ...some, body: {} })).status, operation).toBe(400);
       const text = { 'content-type': 'text/plain' };
       expect((await call(operation, { ...some, raw: 'x', headers: text })).status, operation).toBe(415);
-      expect((await call(operation, { ...some, raw: 'x'.repeat(65_537) })).status, operation).toBe(413);
+      const tooMuch = 'x'.repeat((maxBody ?? 65_536) + 1);
+      expect((await call(operation, { ...some, raw: tooMuch })).status, operation).toBe(413);
       if (idempotent !== true) continue;
       const key = { headers: { 'idempotency-key': 'a b' } };
       const { json } = await call(operation, {
