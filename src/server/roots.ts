@@ -10,6 +10,7 @@ import { newSerial } from '../domain/issuance/serial.ts';
 import {
   crlIsDue,
   judgeForeignCrl,
+  NEAR_ROOT_CRL_LIFE,
   nextCrlNumber,
   PreparedCrl,
   signCrl,
@@ -168,6 +169,7 @@ export class Roots {
       issuer: root,
       number: nextCrlNumber(highestOf(before?.number, floor?.number), now),
       now,
+      life: NEAR_ROOT_CRL_LIFE,
       entries: before === undefined ? new Uint8Array(0) : readCertificateList(before.der).entries,
     });
     const der = signCrl(crlSigner(keys), root.keyId, prepared);
