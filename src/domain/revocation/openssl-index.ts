@@ -3,7 +3,7 @@
  *
  *   R  260131120000Z  251224080000Z,keyCompromise  4A02  unknown  /CN=host
  */
-import type { Instant } from '../../base/clock.ts';
+import { type Instant, parseInstant } from '../../base/clock.ts';
 import { ChanceryError } from '../../base/errors.ts';
 import { CRL_REASONS, type CrlReason } from '../../x509/crl.ts';
 
@@ -48,10 +48,9 @@ function reasonOf(word: string): CrlReason | undefined {
 function readTime(text: string): Instant | undefined {
   const found = /^(\d{2}|\d{4})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})Z$/.exec(text);
   if (found === null) return undefined;
-  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = found.slice(1).map(Number);
-  const full = found[1]?.length === 4 ? year : year < 50 ? 2000 + year : 1900 + year;
-  const time = Date.UTC(full, month - 1, day, hour, minute, second);
-  return new Date(time).getUTCDate() === day ? time : undefined;
+  const [, year = '', month = '', day = '', hour = '', minute = '', second = ''] = found;
+  const full = year.length === 4 ? year : `${Number(year) < 50 ? '20' : '19'}${year}`;
+  return parseInstant(`${full}-${month}-${day}T${hour}:${minute}:${second}Z`);
 }
 
 function contentOf(digits: string): string | undefined {
