@@ -6,7 +6,7 @@ import { ChanceryError } from '../../base/errors.ts';
 import { type Bytes, equal, fromUtf8, toHex } from '../../x509/bytes.ts';
 import { type Certificate, findExtension, readCertificate } from '../../x509/certificate.ts';
 import { type CertificateList, readCertificateList, readCrlNumber } from '../../x509/crl.ts';
-import { scanEntries } from '../../x509/crl-entries.ts';
+import { scanEntries, sortEntries } from '../../x509/crl-entries.ts';
 import { readIssuingDistributionPoint } from '../../x509/distribution-point.ts';
 import { formatName } from '../../x509/name.ts';
 import { OID } from '../../x509/oids.ts';
@@ -131,7 +131,8 @@ export function judgeCrl(judged: Judged): Report {
     `it ${nextUpdate === undefined ? 'has no nextUpdate' : `ran out at ${formatInstant(nextUpdate)}`} (5.1.2.5)`,
   );
   const scan = attempt(() => scanEntries(list.entries));
-  check(scan !== undefined, 'an entry cannot be read (5.1.2.6)');
+  const once = scan?.sorted === true || attempt(() => sortEntries(list.entries)) !== undefined;
+  check(once, `an entry ${scan === undefined ? 'cannot be read' : 'stands there twice'} (5.1.2.6)`);
   const number = attempt(() => readCrlNumber(findExtension(list, OID.cRLNumber)?.value ?? new Uint8Array(0)));
   check(number !== undefined, 'it has no number (5.2.3)');
   const scope = scopeOf(judged, faults);
