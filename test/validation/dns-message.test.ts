@@ -126,7 +126,7 @@ describe('answers', () => {
     const began = performance.now();
     expect(() => readMessage(from(7999))).toThrow('over 128 pointers');
     expect(readMessage(from(100)).answers).toHaveLength(399);
-    expect(performance.now() - began).toBeLessThan(200);
+    expect(performance.now() - began).toBeLessThan(1000);
   });
 });
 
@@ -182,7 +182,7 @@ test('property: whatever comes is read or refused, quickly, and never otherwise'
       } catch (error) {
         expect(error).toBeInstanceOf(BadMessage);
       }
-      expect(performance.now() - began).toBeLessThan(200);
+      expect(performance.now() - began).toBeLessThan(1000);
     }),
     { numRuns: RUNS },
   );

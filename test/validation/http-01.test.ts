@@ -17,6 +17,7 @@ import {
   ranges,
   TOKEN,
   verdict,
+  PATIENT,
 } from './workbench.ts';
 import type { ValidationIdentifier } from '../../src/domain/acme/validation-port.ts';
 
@@ -171,7 +172,7 @@ test.each([
   const { validate } = await world(peer);
   const outcome = await validate();
   expect(detail(outcome)).toMatch(/the body has over \d+ octets/);
-  await expect.poll(peer.open).toBe(0);
+  await expect.poll(peer.open, PATIENT).toBe(0);
   expect(sent).toBeLessThan(20_000_000);
 });
 
@@ -191,7 +192,7 @@ test('a flood of headers is cut', async () => {
   const outcome = await validate();
   expect(verdict(outcome)).toBe('connection');
   expect(detail(outcome)).toContain('the headers have over 16384 octets');
-  await expect.poll(peer.open).toBe(0);
+  await expect.poll(peer.open, PATIENT).toBe(0);
   expect(sent).toBeLessThan(20_000_000);
 });
 
@@ -200,7 +201,7 @@ test('a flood of 1xx answers is cut', async () => {
   const { validate } = await world(peer);
   const outcome = await validate();
   expect(detail(outcome)).toContain('1xx');
-  await expect.poll(peer.open).toBe(0);
+  await expect.poll(peer.open, PATIENT).toBe(0);
 });
 
 test('an answer that asks for another protocol ends it', async () => {
@@ -211,7 +212,7 @@ test('an answer that asks for another protocol ends it', async () => {
   );
   const { validate } = await world(peer);
   expect(verdict(await validate())).toBe('connection');
-  await expect.poll(peer.open).toBe(0);
+  await expect.poll(peer.open, PATIENT).toBe(0);
 });
 
 test.each([
@@ -242,9 +243,9 @@ test.each([
   const { validate } = await world(peer, { patience: 600 });
   const began = performance.now();
   const outcome = await validate();
-  expect(performance.now() - began).toBeLessThan(2000);
+  expect(performance.now() - began).toBeLessThan(8000);
   expect(outcome).toMatchObject({ ok: false, retry: true, problem: { type: 'connection' } });
-  await expect.poll(peer.open).toBe(0);
+  await expect.poll(peer.open, PATIENT).toBe(0);
 });
 
 test('a connection that breaks off, and nobody there', async () => {
@@ -271,10 +272,10 @@ test('the signal ends it: the promise rejects with its reason and nothing stays 
   const probe = probeFor({ httpPort: peer.port, resolver: { host: resolver.address, port: resolver.port } });
   const controller = new AbortController();
   const running = probe.validate(askFor('http-01', dns(NAME)), controller.signal);
-  await expect.poll(peer.open).toBe(1);
+  await expect.poll(peer.open, PATIENT).toBe(1);
   controller.abort(new Error('shutting down'));
   await expect(running).rejects.toThrow('shutting down');
-  await expect.poll(peer.open).toBe(0);
+  await expect.poll(peer.open, PATIENT).toBe(0);
   await expect(probe.validate(askFor('http-01', dns(NAME)), controller.signal)).rejects.toThrow(
     'shutting down',
   );

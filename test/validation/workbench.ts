@@ -68,6 +68,9 @@ export function probeFor({ caaIdentities = [], patience, dns, ...settings }: Pro
   });
 }
 
+/** Machines that run tests are busy. */
+export const PATIENT = { timeout: 10_000 };
+
 export const never = (): AbortSignal => new AbortController().signal;
 
 /** `ok`, or the problem's type. */
