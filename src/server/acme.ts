@@ -6,6 +6,7 @@ import type { Metrics } from '../base/metrics.ts';
 import type { Configuration } from '../config/index.ts';
 import type { DirectoryPolicy } from '../domain/acme/context.ts';
 import { Nonces } from '../domain/acme/nonces.ts';
+import type { OperatorPorts } from '../domain/acme/operator.ts';
 import type { Revoker } from '../domain/acme/ports.ts';
 import { AcmeServer } from '../domain/acme/server.ts';
 import type { IssuancePorts } from '../domain/issuance/request.ts';
@@ -65,6 +66,18 @@ export function openAcme(options: AcmeOptions): AcmeService {
     stop: () => server.validations.stop(),
   };
 }
+
+/** What operators need of it. */
+export const acmeOperator = (
+  { store, keyring, random }: OpenedData,
+  config: Configuration,
+  issuance: IssuancePorts,
+): OperatorPorts => ({
+  issuance,
+  store: store.acme,
+  secrets: secretBox(keyring, random),
+  directories: directories(config),
+});
 
 const directories = ({
   issuers,

@@ -23,6 +23,7 @@ import { commonName, encodeName } from '../../src/x509/name.ts';
 import { decodePemOne, encodePem } from '../../src/x509/pem.ts';
 import { keyIdentifier } from '../../src/x509/public-key.ts';
 import { signCertificate } from '../support/authority.ts';
+import { HttpAcmeClient } from '../support/acme-http.ts';
 import { type AskOptions, makeCsr, startTestServer, type TestServer } from '../support/running-server.ts';
 
 const OPERATIONS = Object.entries(ROUTES) as [Operation, Route][];
@@ -236,6 +237,57 @@ describe('answers are as openapi.yaml has them:', () => {
     await good('explainGrant', { body: { principal, profile: 'server', names: { dns: ['example.com'] } } });
     await good('deleteGrant', { params });
     await call('deleteGrant', { params });
+  });
+
+  test('the ACME server', async () => {
+    const { json } = await good('createExternalKey', {
+      body: {
+        issuer: 'servers',
+        name: 'web team',
+        names: { dns: ['**.example.test'] },
+        preauthorized: { ip: ['192.0.2.0/24'] },
+        profile: 'server',
+        uses: 3,
+        expiresIn: '30d',
+      },
+    });
+    expect(Buffer.from(String(json['hmacKey']), 'base64url')).toHaveLength(32);
+    await call('createExternalKey', { body: { issuer: 'nobody' } });
+    await call('createExternalKey', { body: { issuer: 'servers', names: { dns: ['*x'] } } });
+    await call('createExternalKey', { body: { issuer: 'servers', expiresIn: 'soon' } });
+    await good('listExternalKeys', { query: '?limit=2' });
+    await good('revokeExternalKey', { params: { id: String(json['kid']) } });
+    await call('revokeExternalKey', { params: { id: 'somebody' } });
+    await good('listAcmeAccounts', { query: '?issuer=servers&limit=2' });
+    await call('listAcmeAccounts', { query: '?cursor=x' });
+    const client = new HttpAcmeClient(server);
+    await client.register();
+    const account = { id: client.kid?.split('/').at(-1) ?? '' };
+    await server.ask('POST', '/api/v1/grants', {
+      name: 'acme-hosts',
+      principal: 'acme:**',
+      verbs: ['issue'],
+      issuer: 'servers',
+      profiles: ['server'],
+      dns: ['www.example.test'],
+    });
+    const order = await client.post('new-order', {
+      identifiers: [{ type: 'dns', value: 'www.example.test' }],
+    });
+    await good('showAcmeOrder', {
+      params: { id: String(order.headers['location']).split('/').at(-1) ?? '' },
+    });
+    await good('showAcmeAccount', { params: account });
+    await good('deactivateAcmeAccount', { params: account });
+    await good('deactivateAcmeAccount', { params: account });
+    await call('showAcmeAccount', { params: { id: 'somebody' } });
+    await call('deactivateAcmeAccount', { params: { id: 'somebody' } });
+    await good('listAcmeOrders', { query: '?issuer=servers&limit=2' });
+    await call('listAcmeOrders', { query: '?cursor=x' });
+    await call('showAcmeOrder', { params: { id: 'somebody' } });
+    await good('moveRenewalWindows', { body: { issuer: 'servers', within: '2h' } });
+    await call('moveRenewalWindows', { body: { issuer: 'nobody' } });
+    await call('moveRenewalWindows', { body: { issuer: 'servers', within: 'long' } });
   });
 
   test('tokens', async () => {

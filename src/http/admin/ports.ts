@@ -1,6 +1,7 @@
 /** What the operations of /api/v1 need. One object, every member required. */
 import type { LoginProvider } from '../../api/logins.ts';
 import type { Clock, Instant } from '../../base/clock.ts';
+import type { OperatorPorts } from '../../domain/acme/operator.ts';
 import type { AuditDraft } from '../../domain/audit/entry.ts';
 import type { AuditHead } from '../../domain/audit/head.ts';
 import type { AuditLog } from '../../domain/audit/ports.ts';
@@ -110,6 +111,7 @@ export interface AdminPorts {
   readonly issuance: IssuancePorts;
   readonly inventory: Inventory;
   readonly revocation: RevocationPorts;
+  readonly acme: OperatorPorts;
   readonly authority: AuthorityView;
   readonly generations: GenerationActions;
   readonly past: PastActions;

@@ -4,6 +4,7 @@ import { formatInstant } from '../../../base/clock.ts';
 import { principalId } from '../../../domain/identity/principal.ts';
 import type { Exchange, Handler, Reply } from '../exchange.ts';
 import type { AdminPorts } from '../ports.ts';
+import { acmeOperations } from './acme.ts';
 import { auditOperations } from './audit.ts';
 import { authorityOperations } from './authority.ts';
 import { crlOperations } from './crls.ts';
@@ -26,6 +27,7 @@ export const HANDLERS = (ports: AdminPorts): Handlers => ({
   ...grantOperations(ports),
   ...revocationOperations(ports),
   ...tokenOperations(ports),
+  ...acmeOperations(ports),
   ...loginOperations(ports),
   ...auditOperations(ports),
   showServer: ({ principal }: Exchange): Reply => {
