@@ -16,6 +16,7 @@ describe('openssl and curl', () => {
   let at: Installation;
   let served: ChildProcess;
   let url: string;
+  let shown: string;
   const file = (name: string): string => join(at.folder, name);
 
   const ocsp = async (...args: readonly string[]): Promise<string> => {
@@ -69,6 +70,11 @@ describe('openssl and curl', () => {
       if (Date.now() > until) throw new Error(`it was not published:\n${server.output()}`);
       await pause(100);
     }
+    const { serial } = readCertificate(
+      decodePemOne(readFileSync(file('revoked/cert.pem'), 'utf8'), 'CERTIFICATE'),
+    );
+    do shown = await run(['cert', 'show', '--data', at.data, formatSerial(serial)]);
+    while (/not yet/.test(shown) && Date.now() < until);
     // not stopped: lost
     expect(await server.kill('SIGKILL')).toBe('SIGKILL');
     const [port = 0] = await freePorts(1);
@@ -97,6 +103,11 @@ describe('openssl and curl', () => {
     expect(await ocsp('-cert', file('revoked/cert.pem'))).toMatch(
       /revoked[^]*Reason: keyCompromise[^]*no nonce in response/,
     );
+  });
+
+  test('while it ran, the server had seen by itself when the revocation was visible', () => {
+    for (const where of ['CRL', 'OCSP'])
+      expect(shown).toMatch(new RegExp(`seen in ${where} +\\d{4}-\\S+Z \\(after \\d+s\\)`));
   });
 
   test('openssl ocsp is refused for a serial number without an answer', async () => {
