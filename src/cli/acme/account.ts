@@ -17,7 +17,7 @@ export async function list(session: Session, options: ListOptions): Promise<void
   const query = new URLSearchParams({ limit: String(options.limit) });
   if (options.issuer !== undefined) query.set('issuer', options.issuer);
   const found = await withClient(session, options, (client) =>
-    client.get<AcmeAccountList>(`/acme/accounts?${query}`),
+    client.get<AcmeAccountList>(`/acme/accounts?${query.toString()}`),
   );
   await printListing(terminal, options.output, {
     resource: found,

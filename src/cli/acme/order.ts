@@ -17,7 +17,7 @@ export async function list(session: Session, options: ListOptions): Promise<void
   if (options.issuer !== undefined) query.set('issuer', options.issuer);
   if (options.account !== undefined) query.set('account', options.account);
   const found = await withClient(session, options, (client) =>
-    client.get<AcmeOrderList>(`/acme/orders?${query}`),
+    client.get<AcmeOrderList>(`/acme/orders?${query.toString()}`),
   );
   await printListing(terminal, options.output, {
     resource: found,
