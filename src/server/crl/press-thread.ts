@@ -14,7 +14,7 @@ export type PressAnswer =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly code: string; readonly message: string; readonly rule: string };
 
-const NICE = 10;
+const NICE = 5;
 const port = parentPort;
 if (port === null) throw new Error('this is a worker thread');
 const arena = new Arena();
