@@ -29,6 +29,9 @@ export const GenerationResource = z
       .enum(STATES)
       .describe('superseded: a newer one issues, and certificates of this one may still live'),
     stopped: z.string().optional().describe('Why nothing is signed under it any more'),
+    revokedAt: Time.optional().describe(
+      'When its root revoked it: it signs no leaf, and its certificates log in nowhere',
+    ),
     subject: z.string(),
     serial: z.string(),
     fingerprint: z.string(),
@@ -44,6 +47,25 @@ export const GenerationResource = z
   })
   .describe('One generation of an issuer: own key, name, key identifier and URLs');
 export type GenerationResource = z.infer<typeof GenerationResource>;
+
+export const GenerationRevocation = z
+  .strictObject({
+    reason: z.string().max(40).describe('cACompromise, superseded or cessationOfOperation (RFC 5280 5.3.1)'),
+  })
+  .describe('Have its root revoke a generation. It is for ever');
+export type GenerationRevocation = z.infer<typeof GenerationRevocation>;
+
+export const GenerationImpact = z
+  .object({
+    generation: z.string(),
+    root: z.string(),
+    offline: z.boolean().describe('Whether the root is kept elsewhere: then its CRL is signed there'),
+    living: z.int().describe('Certificates of it that live, and that nobody would accept any more'),
+    latestNotAfter: Time.optional().describe('When the last of them would expire'),
+    logins: z.boolean().describe('Whether they log in here'),
+  })
+  .describe('What revoking a generation would hit; nothing is changed');
+export type GenerationImpact = z.infer<typeof GenerationImpact>;
 
 export const PendingResource = z
   .object({

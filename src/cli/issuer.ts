@@ -31,6 +31,17 @@ export function addIssuer(program: Command, wiring: Wiring): void {
       .description('Retire a generation; refused while certificates of it live.')
       .argument('<generation>', 'e.g. servers-1'),
   ).action(run(wiring, async () => (await import('./issuer/rotate.ts')).generationStep('retire')));
+  asking(
+    issuer
+      .command('revoke')
+      .description(
+        'Have its root revoke a generation, for ever: nobody accepts what it signed, and the next one takes over.',
+      )
+      .argument('<generation>', 'e.g. servers-1')
+      .option('--reason <reason>', 'cACompromise, superseded, cessationOfOperation')
+      .option('--dry-run', 'show what would be hit; nothing is changed')
+      .option('--yes', 'do not ask for the name (environment: CHANCERY_YES=1)'),
+  ).action(run(wiring, async () => (await import('./issuer/revoke.ts')).revokeGeneration));
   past(
     asking(
       issuer
@@ -71,15 +82,6 @@ export function addIssuer(program: Command, wiring: Wiring): void {
       .argument('<name>', 'issuer, e.g. servers')
       .option('--accept-clock', 'date them by the clock as it is, although earlier ones lie in the future'),
   ).action(run(wiring, async () => (await import('./issuer/crl.ts')).publishCrls));
-  asking(
-    crl
-      .command('verify')
-      .description(
-        'Check a CRL: signature, scope, times, entries, and its number against the one that is published.',
-      )
-      .argument('<crl>', 'file (PEM or DER) or http URL')
-      .option('--issuer <file>', 'certificate of its issuer; then no server is asked'),
-  ).action(run(wiring, async () => (await import('./issuer/crl-verify.ts')).verifyCrl));
   asking(
     crl
       .command('verify')
@@ -160,7 +162,7 @@ async function show(session: Session, options: Asking, name: string): Promise<vo
       ...issuer.generations.flatMap((generation): (readonly [string, string])[] => [
         [
           generation.id,
-          `${generation.state}, expires ${relativeTime(generation.notAfter, terminal.now())}${generation.stopped === undefined ? '' : `, stopped: ${generation.stopped}`}`,
+          `${generation.state}, expires ${relativeTime(generation.notAfter, terminal.now())}${generation.stopped === undefined ? '' : `, stopped: ${generation.stopped}`}${generation.revokedAt === undefined ? '' : `, revoked ${relativeTime(generation.revokedAt, terminal.now())}`}`,
         ],
         ['', `${generation.keyType}, ${generation.subject}, signed by ${generation.root}`],
         ...[

@@ -156,6 +156,14 @@ describe('answers are as openapi.yaml has them:', () => {
     await call('retireGeneration', { params: { id: 'servers-2' } });
     await good('prepareIssuer', { params: { name: 'servers' } });
     await good('retireGeneration', { params: { id: 'servers-3' } });
+    await good('showGenerationImpact', { params: { id: 'clients-1' } });
+    await call('showGenerationImpact', { params: { id: 'nobody-1' } });
+    const revocation = { params: { id: 'servers-3' }, body: { reason: 'superseded' } };
+    await call('revokeGeneration', { ...revocation, body: { reason: 'keyCompromise' } });
+    await call('revokeGeneration', { ...revocation, params: { id: 'nobody-1' } });
+    await call('revokeGeneration', { ...revocation, at: offline });
+    await good('revokeGeneration', revocation);
+    await call('revokeGeneration', revocation);
     await good('prepareRoot', { params: { name: 'workload' } });
     await good('activateRoot', { params: { name: 'workload-r2' } });
     await call('retireRoot', { params: { name: 'workload' } });

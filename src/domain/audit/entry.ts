@@ -19,6 +19,7 @@ export const AUDIT_EVENTS = [
   'generation.history-imported',
   'generation.activated',
   'generation.retired',
+  'generation.revoked',
   'root.imported',
   'root.activated',
   'root.retired',

@@ -13,6 +13,7 @@ import type { IssuancePorts } from '../../domain/issuance/issue.ts';
 import type { GenerationState } from '../../domain/issuance/generations.ts';
 import type { Generation, IssuerPolicy, PendingGeneration, Root } from '../../domain/issuance/issuer.ts';
 import type { Inventory } from '../../domain/issuance/ports.ts';
+import type { CaReason } from '../../domain/revocation/ca-revocation.ts';
 import type { StoredCrl } from '../../domain/revocation/crl.ts';
 import type { CrlScope, PublishedCrl } from '../../domain/revocation/ports.ts';
 import type { PastMaterial } from '../../domain/revocation/imported-past.ts';
@@ -84,6 +85,10 @@ export interface RootActions {
   activate(name: string, actor: Actor): Promise<Root>;
   retire(name: string, actor: Actor): Promise<Root>;
   importCrl(der: Bytes, actor: Actor): Promise<StoredCrl>;
+  /** Dates its CRL by the clock as it is, where one that had leapt ahead dated it; else nothing happens. */
+  acceptClock(name: string, actor: Actor): Promise<void>;
+  /** Throws `root_offline`, `already_exists` for one that is revoked, too. */
+  revokeGeneration(id: string, reason: CaReason, actor: Actor): Promise<Generation>;
 }
 
 /** What is published of one scope of a generation. */
