@@ -29,6 +29,9 @@ export const GenerationResource = z
       .enum(STATES)
       .describe('superseded: a newer one issues, and certificates of this one may still live'),
     stopped: z.string().optional().describe('Why nothing is signed under it any more'),
+    revokedAt: Time.optional().describe(
+      'When its root revoked it: it signs no leaf, and its certificates log in nowhere',
+    ),
     subject: z.string(),
     serial: z.string(),
     fingerprint: z.string(),
@@ -44,6 +47,25 @@ export const GenerationResource = z
   })
   .describe('One generation of an issuer: own key, name, key identifier and URLs');
 export type GenerationResource = z.infer<typeof GenerationResource>;
+
+export const GenerationRevocation = z
+  .strictObject({
+    reason: z.string().max(40).describe('cACompromise, superseded or cessationOfOperation (RFC 5280 5.3.1)'),
+  })
+  .describe('Have its root revoke a generation. It is for ever');
+export type GenerationRevocation = z.infer<typeof GenerationRevocation>;
+
+export const GenerationImpact = z
+  .object({
+    generation: z.string(),
+    root: z.string(),
+    offline: z.boolean().describe('Whether the root is kept elsewhere: then its CRL is signed there'),
+    living: z.int().describe('Certificates of it that live, and that nobody would accept any more'),
+    latestNotAfter: Time.optional().describe('When the last of them would expire'),
+    logins: z.boolean().describe('Whether they log in here'),
+  })
+  .describe('What revoking a generation would hit; nothing is changed');
+export type GenerationImpact = z.infer<typeof GenerationImpact>;
 
 export const PendingResource = z
   .object({
@@ -72,9 +94,45 @@ export const IssuerImport = z
     key: Pem.describe('Private key, PKCS#8, not encrypted'),
     certificate: Pem,
     root: Pem.optional().describe('The root above it, where that is none of this authority'),
+    noPreviousCrl: z
+      .boolean()
+      .default(false)
+      .describe('It never published a CRL. Else none is published until its last one was given'),
   })
   .describe('Key and certificate of an issuer that were made elsewhere');
 export type IssuerImport = z.infer<typeof IssuerImport>;
+
+const PAST_OCTETS = 32 * 1024 * 1024;
+
+export const IssuerHistory = z
+  .strictObject({
+    crl: z.string().max(PAST_OCTETS).optional().describe('Its last complete CRL, PEM'),
+    index: z.string().max(PAST_OCTETS).optional().describe('index.txt of `openssl ca`'),
+    certificates: z
+      .array(Pem)
+      .max(10_000)
+      .default([])
+      .describe('Certificates that it signed; in several requests where there are more'),
+    noPreviousCrl: z.boolean().default(false).describe('It never published a CRL'),
+  })
+  .refine(
+    ({ crl, index, certificates, noPreviousCrl }) =>
+      noPreviousCrl || crl !== undefined || index !== undefined || certificates.length > 0,
+    'at least one of crl, index, certificates and noPreviousCrl',
+  )
+  .describe('What an imported issuer did elsewhere');
+export type IssuerHistory = z.infer<typeof IssuerHistory>;
+
+export const IssuerHistoryReport = z
+  .object({
+    generation: z.string(),
+    known: z.int().describe('Living certificates that OCSP knows now'),
+    revocations: z.int().describe('Revocations that its CRLs name now'),
+    crlNumber: z.string().optional().describe('Number of its last CRL: none here is below'),
+    crlsHeldBack: z.boolean().describe('Whether no CRL is published yet'),
+  })
+  .describe('What was taken over');
+export type IssuerHistoryReport = z.infer<typeof IssuerHistoryReport>;
 
 export const CrlRequest = z
   .strictObject({ crl: Pem })

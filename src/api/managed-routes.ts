@@ -24,6 +24,9 @@ import {
 } from './managed.ts';
 import type { Route } from './route.ts';
 
+/** Of all documents of a request, in octets. */
+const MAX_DOCUMENTS = 4 * 1024 * 1024;
+
 const byName = z.strictObject({ name: ObjectName });
 
 export const MANAGED_ROUTES = {
@@ -132,6 +135,7 @@ export const MANAGED_ROUTES = {
     rule: 'read-everything',
     summary: 'Show the renewals to come as they would be with these documents; nothing is saved',
     body: PlanRequest,
+    maxBody: MAX_DOCUMENTS,
     status: 200,
     response: RenewalPlan,
   },
@@ -141,6 +145,7 @@ export const MANAGED_ROUTES = {
     rule: 'authenticated',
     summary: 'Make a set what its documents say, or show what would change',
     body: ApplyRequest,
+    maxBody: MAX_DOCUMENTS,
     status: 200,
     response: ApplyReport,
   },

@@ -16,6 +16,8 @@ export interface Route {
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
   readonly body?: z.ZodType;
+  /** Octets that a body may have, where that is more than usual. */
+  readonly maxBody?: number;
   readonly status: 200 | 201 | 204;
   readonly response?: z.ZodType;
   /** Media type of a response that is not JSON. */

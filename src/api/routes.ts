@@ -3,6 +3,17 @@
  * every route who may call it. Handlers are looked up by operation, so a route without a rule does not exist.
  */
 import { z } from 'zod';
+import {
+  AcmeAccountList,
+  AcmeAccountResource,
+  AcmeOrderList,
+  AcmeOrderResource,
+  CreatedExternalKey,
+  ExternalKeyList,
+  ExternalKeyRequest,
+  WindowRequest,
+  WindowResource,
+} from './acme.ts';
 import { AuditHeadResource, AuditList, AuditQuery } from './audit.ts';
 import {
   IssuerList,
@@ -23,7 +34,7 @@ import {
   RenewRequest,
   SignRequest,
 } from './certificates.ts';
-import { Limit, ObjectName, Serial } from './common.ts';
+import { Cursor, Limit, ObjectName, Serial } from './common.ts';
 import { CRL_ROUTES } from './crls.ts';
 import { HIERARCHY_ROUTES } from './hierarchy-routes.ts';
 import { MANAGED_ROUTES } from './managed-routes.ts';
@@ -247,6 +258,91 @@ export const ROUTES = {
     params: byId,
     status: 204,
     ifMatch: true,
+  },
+  createExternalKey: {
+    method: 'post',
+    path: '/api/v1/acme/external-keys',
+    rule: 'admin-everything',
+    summary: 'Make an external account key for ACME clients',
+    body: ExternalKeyRequest,
+    status: 201,
+    response: CreatedExternalKey,
+  },
+  listExternalKeys: {
+    method: 'get',
+    path: '/api/v1/acme/external-keys',
+    rule: 'read-everything',
+    summary: 'List external account keys, newest first',
+    query: z.strictObject({ limit: Limit }),
+    status: 200,
+    response: ExternalKeyList,
+  },
+  revokeExternalKey: {
+    method: 'delete',
+    path: '/api/v1/acme/external-keys/{id}',
+    rule: 'admin-everything',
+    summary: 'Revoke an external account key: what it vouched for is over',
+    params: byId,
+    status: 204,
+  },
+  listAcmeAccounts: {
+    method: 'get',
+    path: '/api/v1/acme/accounts',
+    rule: 'read-everything',
+    summary: 'List ACME accounts, newest first',
+    query: z.strictObject({ issuer: ObjectName.optional(), limit: Limit, cursor: Cursor }),
+    status: 200,
+    response: AcmeAccountList,
+  },
+  showAcmeAccount: {
+    method: 'get',
+    path: '/api/v1/acme/accounts/{id}',
+    rule: 'read-everything',
+    summary: 'Show an ACME account',
+    params: byId,
+    status: 200,
+    response: AcmeAccountResource,
+  },
+  deactivateAcmeAccount: {
+    method: 'delete',
+    path: '/api/v1/acme/accounts/{id}',
+    rule: 'admin-everything',
+    summary: 'Deactivate an ACME account; its certificates live on',
+    params: byId,
+    status: 200,
+    response: AcmeAccountResource,
+  },
+  listAcmeOrders: {
+    method: 'get',
+    path: '/api/v1/acme/orders',
+    rule: 'read-everything',
+    summary: 'List ACME orders, newest first',
+    query: z.strictObject({
+      issuer: ObjectName.optional(),
+      account: z.string().max(100).optional().describe('Id of an ACME account'),
+      limit: Limit,
+      cursor: Cursor,
+    }),
+    status: 200,
+    response: AcmeOrderList,
+  },
+  showAcmeOrder: {
+    method: 'get',
+    path: '/api/v1/acme/orders/{id}',
+    rule: 'read-everything',
+    summary: 'Show an ACME order, with the log of its validations',
+    params: byId,
+    status: 200,
+    response: AcmeOrderResource,
+  },
+  moveRenewalWindows: {
+    method: 'post',
+    path: '/api/v1/acme/windows',
+    rule: 'admin-everything',
+    summary: 'Ask ACME clients to renew every certificate of an issuer now (RFC 9773)',
+    body: WindowRequest,
+    status: 200,
+    response: WindowResource,
   },
   listLogins: {
     method: 'get',

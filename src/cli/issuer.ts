@@ -33,15 +33,41 @@ export function addIssuer(program: Command, wiring: Wiring): void {
   ).action(run(wiring, async () => (await import('./issuer/rotate.ts')).generationStep('retire')));
   asking(
     issuer
-      .command('import')
+      .command('revoke')
       .description(
-        'Take over an issuer whose key and certificate were made elsewhere, as its next generation.',
+        'Have its root revoke a generation, for ever: nobody accepts what it signed, and the next one takes over.',
       )
-      .argument('<name>', 'issuer of the configuration, e.g. servers')
-      .requiredOption('--key <file>', 'private key: PKCS#8 in PEM, not encrypted; it is sealed at the server')
-      .requiredOption('--certificate <file>', 'its CA certificate')
-      .option('--root <file>', 'the root above it; left out: one that the server has'),
+      .argument('<generation>', 'e.g. servers-1')
+      .option('--reason <reason>', 'cACompromise, superseded, cessationOfOperation')
+      .option('--dry-run', 'show what would be hit; nothing is changed')
+      .option('--yes', 'do not ask for the name (environment: CHANCERY_YES=1)'),
+  ).action(run(wiring, async () => (await import('./issuer/revoke.ts')).revokeGeneration));
+  past(
+    asking(
+      issuer
+        .command('import')
+        .description(
+          'Take over an issuer whose key and certificate were made elsewhere, as its next generation.',
+        )
+        .argument('<name>', 'issuer of the configuration, e.g. servers')
+        .requiredOption(
+          '--key <file>',
+          'private key: PKCS#8 in PEM, not encrypted; it is sealed at the server',
+        )
+        .requiredOption('--certificate <file>', 'its CA certificate')
+        .option('--root <file>', 'the root above it; left out: one that the server has'),
+    ),
   ).action(run(wiring, async () => (await import('./issuer/import.ts')).importIssuer));
+  past(
+    asking(
+      issuer
+        .command('import-history')
+        .description(
+          'Tell what an imported issuer did elsewhere; no CRL of it is published before its last one was given.',
+        )
+        .argument('<generation>', 'e.g. servers-2'),
+    ),
+  ).action(run(wiring, async () => (await import('./issuer/import.ts')).importHistory));
   const crl = noun(issuer, 'crl', 'What an issuer has revoked, as it is published.');
   asking(
     crl
@@ -58,6 +84,15 @@ export function addIssuer(program: Command, wiring: Wiring): void {
   ).action(run(wiring, async () => (await import('./issuer/crl.ts')).publishCrls));
   asking(
     crl
+      .command('verify')
+      .description(
+        'Check a CRL: signature, scope, times, entries, and its number against the one that is published.',
+      )
+      .argument('<crl>', 'file (PEM or DER) or http URL')
+      .option('--issuer <file>', 'certificate of its issuer; then no server is asked'),
+  ).action(run(wiring, async () => (await import('./issuer/crl-verify.ts')).verifyCrl));
+  asking(
+    crl
       .command('export')
       .description(
         'Write the CRLs that a service needs to check clients of an issuer (nginx, HAProxy, PostgreSQL) to one file: of every generation, and of the roots. Needs no login where the status listener is named.',
@@ -67,6 +102,13 @@ export function addIssuer(program: Command, wiring: Wiring): void {
       .option('--url <url>', 'status listener, http://host:port (environment: CHANCERY_STATUS_URL)'),
   ).action(run(wiring, async () => (await import('./issuer/crl-export.ts')).exportCrls));
 }
+
+const past = (command: Command): Command =>
+  command
+    .option('--crl <file>', 'its last CRL, complete: what it names stays revoked')
+    .option('--index <file>', 'index.txt of `openssl ca`')
+    .option('--certs <dir>', 'folder with certificates that it signed: .pem, .crt, .cer, .der')
+    .option('--no-previous-crl', 'it never published a CRL');
 
 const current = ({ generations }: IssuerResource): GenerationResource | undefined =>
   generations.find(({ state }) => state === 'current');
@@ -120,7 +162,7 @@ async function show(session: Session, options: Asking, name: string): Promise<vo
       ...issuer.generations.flatMap((generation): (readonly [string, string])[] => [
         [
           generation.id,
-          `${generation.state}, expires ${relativeTime(generation.notAfter, terminal.now())}${generation.stopped === undefined ? '' : `, stopped: ${generation.stopped}`}`,
+          `${generation.state}, expires ${relativeTime(generation.notAfter, terminal.now())}${generation.stopped === undefined ? '' : `, stopped: ${generation.stopped}`}${generation.revokedAt === undefined ? '' : `, revoked ${relativeTime(generation.revokedAt, terminal.now())}`}`,
         ],
         ['', `${generation.keyType}, ${generation.subject}, signed by ${generation.root}`],
         ...[

@@ -113,6 +113,12 @@ export const NOUNS: readonly Noun[] = [
     load: async () => (await import('./token.ts')).addToken,
   },
   {
+    name: 'acme',
+    topic: POLICY,
+    summary: 'the ACME server: accounts, orders, external account keys, renewal windows',
+    load: async () => (await import('./acme.ts')).addAcme,
+  },
+  {
     name: 'login',
     topic: POLICY,
     summary: 'log in at an OIDC provider and keep a certificate of your own',

@@ -102,6 +102,8 @@ export interface Configuration {
   readonly grants: readonly Grant[];
   readonly logins: readonly LoginConfiguration[];
   readonly acme: {
+    /** None: CAA is not looked at. */
+    readonly caaIdentities: readonly string[];
     readonly validation: {
       readonly httpPort: number;
       readonly tlsPort: number;

@@ -70,7 +70,7 @@ export function resolve(file: ConfigurationFile, context: Context): Resolved {
     profiles,
     grants,
     logins,
-    acme: { validation: validation(file) },
+    acme: { caaIdentities: file.acme.caaIdentities, validation: validation(file) },
     delivery: paths,
     agent: file.agent,
     keys: { passphrase: secret(file.keys.passphrase, ['keys', 'passphrase'], context) },

@@ -52,6 +52,14 @@ export const resolverAddress = unless(
   'Write it as 127.0.0.1:8053.',
 );
 
+/** How a CA is named in CAA records (RFC 8659 4.2). */
+export const caaIdentity = unless(
+  (value) => !value.startsWith('*.') && dnsNameFault(value) === undefined,
+  'it is no DNS name in lower case',
+  'RFC 8659 4.2: an issuer-domain-name',
+  'Write a name that you own, as ca.example.test.',
+);
+
 export const ipRange = unless(
   (value) => parseIpRange(value) !== undefined,
   'it is no address and no CIDR range without host bits',

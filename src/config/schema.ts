@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { DAY, HOUR } from '../base/clock.ts';
+import { acme } from './acme-schema.ts';
 import { bucket } from './bucket.ts';
 import { login } from './login-schema.ts';
 import { grant, issuer, profile } from './objects.ts';
@@ -15,16 +16,12 @@ import {
   headInterval,
   hostPort,
   httpsUrl,
-  ipRange,
   objectName,
   path,
-  resolverAddress,
   statusUrl,
   trustDomain,
 } from './rules.ts';
 import { secret } from './secret.ts';
-
-const port = z.int().min(1).max(65535);
 
 const listen = z
   .strictObject({
@@ -144,32 +141,7 @@ export const schema = z.strictObject({
         },
       ],
     }),
-  acme: z
-    .strictObject({
-      validation: z
-        .strictObject({
-          httpPort: port.default(80).describe('Port of http-01 probes (RFC 8555 8.3).'),
-          tlsPort: port.default(443).describe('Port of tls-alpn-01 probes (RFC 8737).'),
-          resolver: resolverAddress
-            .optional()
-            .describe('DNS resolver; left out: that of the host.')
-            .meta({ examples: ['127.0.0.1:8053'] }),
-          allow: z
-            .array(ipRange)
-            .default([])
-            .describe('Special addresses (loopback, link-local, …) that may be probed.')
-            .meta({ examples: [['127.0.0.0/8']] }),
-          deny: z
-            .array(ipRange)
-            .default([])
-            .describe('Addresses that are never probed, whatever allow says.')
-            .meta({ examples: [['10.20.0.0/16']] }),
-        })
-        .prefault({})
-        .describe('How control of names is validated.'),
-    })
-    .prefault({})
-    .describe('The ACME server.'),
+  acme,
   delivery: z
     .strictObject({
       paths: z

@@ -4,17 +4,17 @@ import { ChanceryError } from '../base/errors.ts';
 
 export const BODY_LIMIT = 64 * 1024;
 
-const tooLarge = (): ChanceryError =>
+const tooLarge = (limit: number): ChanceryError =>
   new ChanceryError('body_too_large', {
-    message: `the body has over ${BODY_LIMIT} octets`,
-    rule: `at most ${BODY_LIMIT} octets`,
+    message: `the body has over ${limit} octets`,
+    rule: `at most ${limit} octets`,
     fix: 'Send one request at a time; a certificate request has a few hundred octets.',
   });
 
 /** The whole body. Throws `body_too_large` on the announced length already, else at the first octet too many. */
-export function readBody(request: IncomingMessage): Promise<Buffer> {
+export function readBody(request: IncomingMessage, limit: number = BODY_LIMIT): Promise<Buffer> {
   const announced = Number(request.headers['content-length'] ?? 0);
-  if (announced > BODY_LIMIT) return Promise.reject(tooLarge());
+  if (announced > limit) return Promise.reject(tooLarge(limit));
   // whoever hung up while the gate was asked: no event comes any more
   if (request.destroyed && !request.complete) return Promise.reject(cutOff());
   return new Promise((resolve, reject) => {
@@ -22,10 +22,10 @@ export function readBody(request: IncomingMessage): Promise<Buffer> {
     let length = 0;
     request.on('data', (chunk: Buffer) => {
       length += chunk.length;
-      if (length > BODY_LIMIT) {
+      if (length > limit) {
         request.removeAllListeners('data');
         request.resume();
-        reject(tooLarge());
+        reject(tooLarge(limit));
       } else chunks.push(chunk);
     });
     request.on('end', () =>
@@ -44,7 +44,7 @@ const cutOff = (): ChanceryError =>
   });
 
 /** The JSON of a body. Throws `unsupported_media_type` or `malformed_json`. */
-export async function readJson(request: IncomingMessage): Promise<unknown> {
+export async function readJson(request: IncomingMessage, limit: number = BODY_LIMIT): Promise<unknown> {
   const type = request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
   if (type !== 'application/json')
     throw new ChanceryError('unsupported_media_type', {
@@ -52,7 +52,7 @@ export async function readJson(request: IncomingMessage): Promise<unknown> {
       rule: 'Content-Type: application/json',
       fix: 'Send JSON and say so.',
     });
-  const body = await readBody(request);
+  const body = await readBody(request, limit);
   try {
     return JSON.parse(body.toString('utf8')) as unknown;
   } catch {

@@ -92,7 +92,6 @@ export class FolderJournal implements Journal {
     return { journal, end: { sequence, hash } };
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- the port is asynchronous, files are not
   async *lines(from: number): AsyncGenerator<JournalLine, void, undefined> {
     const segments = this.#segments();
     const start = segments.findLastIndex(({ first }) => first <= from);

@@ -36,6 +36,8 @@ interface Published {
   /** `undefined`: there is no answer. */
   readonly nextUpdate: Instant | undefined;
   readonly dueAt: Instant;
+  /** Who signed it. */
+  readonly responder: string | undefined;
   readonly paths: readonly string[];
 }
 
@@ -111,12 +113,13 @@ export class Answers {
 
   /** One step of the walk. */
   async step(): Promise<void> {
-    const { serials, clock } = this.#options;
+    const { serials, signer, clock } = this.#options;
     const now = clock.now();
     const { serials: page, next } = serials.unexpired(now, PAGE, this.#cursor);
     const due = page.filter(({ generation, serial }) => {
       const published = this.#published.get(keyOf(generation, serial));
-      return published === undefined || published.dueAt <= now;
+      const byOther = published?.responder !== signer.responder(generation);
+      return published === undefined || published.dueAt <= now || byOther;
     });
     await inParallel(due.slice(0, STEP), (one) => this.#publish(one.generation, one));
     // the rest of the page is met again by the next step
@@ -135,6 +138,7 @@ export class Answers {
     const { signer, target, clock, unsigned } = this.#options;
     const signedAt = clock.now();
     const key = keyOf(generation, serial);
+    const responder = signer.responder(generation);
     let answers: readonly SignedAnswer[];
     try {
       answers = await signer.answers(generation, serial);
@@ -144,7 +148,7 @@ export class Answers {
       // better none than one that says good
       if (revoked) for (const path of paths) await target.remove(path);
       const nextUpdate = revoked ? undefined : this.#published.get(key)?.nextUpdate;
-      this.#published.set(key, { notAfter, nextUpdate, dueAt: signedAt + RETRY, paths });
+      this.#published.set(key, { notAfter, nextUpdate, dueAt: signedAt + RETRY, responder, paths });
       return;
     }
     const paths: string[] = [];
@@ -157,7 +161,7 @@ export class Answers {
       nextUpdate = Math.min(nextUpdate, answer.nextUpdate);
     }
     this.#published.set(key, {
-      ...{ notAfter, nextUpdate, paths },
+      ...{ notAfter, nextUpdate, responder, paths },
       dueAt: answerIsDueAt(serial, signedAt, nextUpdate),
     });
   }

@@ -198,7 +198,10 @@ export class Publisher {
         wanted.flatMap(({ path, thisUpdate, nextUpdate }) => {
           const known = this.#known.get(path);
           if (known === undefined) return [];
-          const times = { ...optionalTime('thisUpdate', thisUpdate), ...optionalTime('nextUpdate', nextUpdate) };
+          const times = {
+            ...optionalTime('thisUpdate', thisUpdate),
+            ...optionalTime('nextUpdate', nextUpdate),
+          };
           return [[path, { sha256: known.sha256, ...times }] as const];
         }),
       ),

@@ -6,6 +6,7 @@ import type { Metrics } from '../base/metrics.ts';
 import type { Configuration } from '../config/index.ts';
 import type { DirectoryPolicy } from '../domain/acme/context.ts';
 import { Nonces } from '../domain/acme/nonces.ts';
+import type { OperatorPorts } from '../domain/acme/operator.ts';
 import type { Revoker } from '../domain/acme/ports.ts';
 import { AcmeServer } from '../domain/acme/server.ts';
 import type { IssuancePorts } from '../domain/issuance/request.ts';
@@ -43,7 +44,7 @@ export function openAcme(options: AcmeOptions): AcmeService {
     issuance,
     store: store.acme,
     nonces: new Nonces(random),
-    probe: openChallengeProbe({ settings: config.acme.validation }),
+    probe: openChallengeProbe(config.acme),
     secrets: secretBox(keyring, random),
     revoker: revoker(options.revocation),
     log,
@@ -66,13 +67,28 @@ export function openAcme(options: AcmeOptions): AcmeService {
   };
 }
 
-const directories = ({ issuers }: Configuration): ReadonlyMap<string, DirectoryPolicy> =>
+/** What operators need of it. */
+export const acmeOperator = (
+  { store, keyring, random }: OpenedData,
+  config: Configuration,
+  issuance: IssuancePorts,
+): OperatorPorts => ({
+  issuance,
+  store: store.acme,
+  secrets: secretBox(keyring, random),
+  directories: directories(config),
+});
+
+const directories = ({
+  issuers,
+  acme: { caaIdentities },
+}: Configuration): ReadonlyMap<string, DirectoryPolicy> =>
   new Map(
     issuers
       .filter(({ acme }) => acme.enabled)
       .map(({ name, profiles, acme }) => [
         name,
-        { issuer: name, profiles, externalKeys: acme.eab, caaIdentities: [] },
+        { issuer: name, profiles, externalKeys: acme.eab, caaIdentities },
       ]),
   );
 

@@ -6,6 +6,7 @@ import type { GrantBook } from '../domain/identity/grant-book.ts';
 import { loginFault } from '../domain/issuance/generations.ts';
 import type { IssuancePorts } from '../domain/issuance/request.ts';
 import type { AdminPorts } from '../http/admin/ports.ts';
+import { acmeOperator } from './acme.ts';
 import type { IssuerCrls } from './crls.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { loginPorts } from './logins.ts';
@@ -37,8 +38,10 @@ export function adminPorts(options: AdminPortsOptions): AdminPorts {
     issuance: options.issuance,
     inventory: store.inventory,
     revocation: options.revocation,
+    acme: acmeOperator(opened, config, options.issuance),
     authority,
     generations: lifecycle.hierarchy,
+    past: lifecycle.past,
     roots: lifecycle.roots,
     crls: options.crls,
     managed: options.managed,

@@ -1,5 +1,4 @@
 /** Keeps the CRLs of all generations published: before the server is ready, after revocations, on schedule. */
-import { open, readFile } from 'node:fs/promises';
 import { ChanceryError } from '../base/errors.ts';
 import { type Clock, type Duration, formatInstant, type Instant, SECOND } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
@@ -11,7 +10,8 @@ import type { Actor, IssuerCrlActions, IssuerCrlView } from '../http/admin/ports
 import type { ServedCrl } from '../http/status/crl.ts';
 import type { Authority } from './authority.ts';
 import type { CrlFolder } from './crl/files.ts';
-import { type CrlPublisher, draft, isRefusal } from './crl/publisher.ts';
+import { CrlShelf } from './crl/shelf.ts';
+import { type CrlPublisher, draft, heldBackError, isRefusal } from './crl/publisher.ts';
 import { missing } from './hierarchy-words.ts';
 
 export interface IssuerCrlsOptions {
@@ -38,9 +38,6 @@ const RETRY_AFTER = 30 * SECOND;
 /** A long list is built again only after a pause of so many times what it took. */
 const PAUSE_FACTOR = 5;
 const LONGEST_PAUSE = 20 * SECOND;
-/** Who has begun to read the file before can end. */
-const REMOVE_AFTER = 10 * SECOND;
-const IN_MEMORY = 1024 * 1024;
 
 interface Job {
   readonly generation: Generation;
@@ -51,10 +48,7 @@ const keyOf = (generation: string, scope: CrlScope): string => `${generation}/${
 
 export class IssuerCrls implements IssuerCrlActions {
   readonly #options: IssuerCrlsOptions;
-  readonly #published = new Map<string, PublishedCrl>();
-  readonly #bodies = new Map<string, { readonly file: string; readonly octets: Buffer }>();
-  /** Scopes whose file is not what its record says: built anew whether due or not. */
-  readonly #unsound = new Set<string>();
+  readonly #shelf: CrlShelf;
   readonly #problems = new Map<string, { readonly reason: string; readonly retryAt: Instant }>();
   /** By a clock that only grows. */
   readonly #pausedUntil = new Map<string, number>();
@@ -67,20 +61,21 @@ export class IssuerCrls implements IssuerCrlActions {
 
   constructor(options: IssuerCrlsOptions) {
     this.#options = options;
+    this.#shelf = new CrlShelf(options.folder);
   }
 
   /** Sweeps the folder, finds files that are not what their records say, and publishes what is due. */
   async open(): Promise<void> {
     const { store, folder, authority, log } = this.#options;
     const published = store.published();
-    for (const crl of published) this.#published.set(keyOf(crl.generation, crl.scope), crl);
+    for (const crl of published) this.#shelf.put(crl);
     const swept = await folder.sweep(published);
     if (swept > 0) log.info('removed CRL files that no record names', { count: swept });
     for (const crl of published) {
       const generation = authority.generation(crl.generation);
       if (generation === undefined || !this.#publishes(generation) || (await this.#isAsRecorded(crl)))
         continue;
-      this.#unsound.add(keyOf(crl.generation, crl.scope));
+      this.#shelf.markUnsound(crl);
       log.warn('a CRL is not what its record says and is built anew', {
         generation: crl.generation,
         scope: String(crl.scope),
@@ -100,7 +95,7 @@ export class IssuerCrls implements IssuerCrlActions {
     if (this.#options.heldBack(id)) throw heldBackError(id);
     await this.#exclusively(async () => {
       for (const scope of scopesOf(generation))
-        if (!this.#published.has(keyOf(id, scope)))
+        if (this.#shelf.find(id, scope) === undefined)
           await this.#publish({ generation, scope }, SCHEDULE, false);
     });
   }
@@ -140,16 +135,17 @@ export class IssuerCrls implements IssuerCrlActions {
     const key = keyOf(id, scope);
     if (generation === undefined || !scopesOf(generation).includes(scope)) return undefined;
     const usable = (): PublishedCrl | undefined => {
-      const crl = this.#published.get(key);
-      const good = crl !== undefined && this.#options.clock.now() < crl.nextUpdate && !this.#unsound.has(key);
+      const crl = this.#shelf.find(id, scope);
+      const good =
+        crl !== undefined && this.#options.clock.now() < crl.nextUpdate && !this.#shelf.isUnsound(id, scope);
       return good ? crl : undefined;
     };
-    if (usable() === undefined && this.#publishes(generation))
+    if (usable() === undefined && this.#publishes(generation) && !this.#options.heldBack(id))
       await this.#exclusively(async () => {
-        if (usable() === undefined && !this.#isPaused(key)) await this.#attempt({ generation, scope });
+        if (usable() === undefined && !this.#hasJustFailed(key)) await this.#attempt({ generation, scope });
       });
     const crl = usable();
-    if (crl !== undefined) return { ...crl, body: await this.#body(key, crl) };
+    if (crl !== undefined) return this.#shelf.serve(crl);
     throw new ChanceryError('not_ready', {
       message: `no CRL ${scope} of ${id} is valid now`,
       rule: 'RFC 5280 5.1.2.5: a CRL is not used after its nextUpdate',
@@ -164,7 +160,7 @@ export class IssuerCrls implements IssuerCrlActions {
       generation: id,
       scope,
       url: scope === 'full' ? this.#options.urls.crlFull(id) : this.#options.urls.crlShard(id, scope),
-      crl: this.#published.get(keyOf(id, scope)),
+      crl: this.#shelf.find(id, scope),
       problem: this.#options.heldBack(id)
         ? heldBackError(id).message
         : this.#problems.get(keyOf(id, scope))?.reason,
@@ -179,8 +175,11 @@ export class IssuerCrls implements IssuerCrlActions {
     const now = this.#options.clock.now();
     return this.#jobs()
       .filter(({ generation }) => !this.#options.heldBack(generation.id))
-      .map(({ generation, scope }) => keyOf(generation.id, scope))
-      .filter((key) => this.#unsound.has(key) || (this.#published.get(key)?.nextUpdate ?? 0) <= now);
+      .filter(
+        ({ generation: { id }, scope }) =>
+          this.#shelf.isUnsound(id, scope) || (this.#shelf.find(id, scope)?.nextUpdate ?? 0) <= now,
+      )
+      .map(({ generation: { id }, scope }) => keyOf(id, scope));
   }
 
   async close(): Promise<void> {
@@ -226,24 +225,25 @@ export class IssuerCrls implements IssuerCrlActions {
       .flatMap((generation) => scopesOf(generation).map((scope) => ({ generation, scope })));
   }
 
-  #isPaused(key: string): boolean {
-    if ((this.#pausedUntil.get(key) ?? 0) > performance.now()) return true;
+  /** It failed a moment ago. A clock that was set back ends no pause by years. */
+  #hasJustFailed(key: string): boolean {
     const left = (this.#problems.get(key)?.retryAt ?? 0) - this.#options.clock.now();
-    // a clock that was set back ends no pause by years
     return left > 0 && left <= RETRY_AFTER;
   }
 
   #nextDue(): Job | undefined {
-    const { store, clock, heldBack } = this.#options;
-    const due = this.#jobs().filter(({ generation: { id }, scope }) => {
-      const key = keyOf(id, scope);
-      if (heldBack(id) || this.#isPaused(key)) return false;
-      return (
-        this.#unsound.has(key) ||
-        scopeIsDue(this.#published.get(key), store.latestSequence(id, scope), clock.now())
-      );
-    });
+    const due = this.#jobs().filter((job) => this.#isDue(job));
     return due.find(({ scope }) => scope !== 'full') ?? due[0];
+  }
+
+  #isDue({ generation: { id }, scope }: Job): boolean {
+    const { store, clock, heldBack } = this.#options;
+    const key = keyOf(id, scope);
+    if (heldBack(id) || this.#hasJustFailed(key)) return false;
+    const last = this.#shelf.find(id, scope);
+    if (this.#shelf.isUnsound(id, scope) || scopeIsDue(last, 0, clock.now())) return true;
+    const paused = (this.#pausedUntil.get(key) ?? 0) > performance.now();
+    return !paused && scopeIsDue(last, store.latestSequence(id, scope), clock.now());
   }
 
   async #attempt(job: Job): Promise<void> {
@@ -268,16 +268,12 @@ export class IssuerCrls implements IssuerCrlActions {
     const { publisher } = this.#options;
     const { generation, scope } = job;
     const key = keyOf(generation.id, scope);
-    const before = this.#published.get(key);
-    const published = [...this.#published.values()].filter((crl) => crl.generation === generation.id);
+    const published = this.#shelf.of(generation.id);
     const started = performance.now();
     const crl = await publisher.publish({ generation, scope, published, acceptClock, actor });
     const took = performance.now() - started;
-    this.#published.set(key, crl);
-    this.#bodies.delete(key);
-    this.#unsound.delete(key);
+    this.#shelf.put(crl);
     this.#problems.delete(key);
-    if (before !== undefined) this.#removeLater(before);
     this.#builds = {
       ...this.#builds,
       count: this.#builds.count + 1,
@@ -292,36 +288,13 @@ export class IssuerCrls implements IssuerCrlActions {
     this.#wake(pause);
   }
 
-  #removeLater(crl: PublishedCrl): void {
-    setTimeout(() => {
-      void this.#options.folder.remove(crl).catch(() => undefined);
-    }, REMOVE_AFTER).unref();
-  }
-
   async #acceptClock(generation: Generation, actor: Actor): Promise<void> {
     const { clock, record } = this.#options;
     const now = clock.now();
-    const latest = Math.max(
-      0,
-      ...[...this.#published.values()]
-        .filter((crl) => crl.generation === generation.id)
-        .map(({ thisUpdate }) => thisUpdate),
-    );
+    const latest = Math.max(0, ...this.#shelf.of(generation.id).map(({ thisUpdate }) => thisUpdate));
     if (latest <= now) return;
     const details = { generation: generation.id, before: formatInstant(latest), now: formatInstant(now) };
     await record([draft(now, actor, 'crl.clock.accepted', details)]);
-  }
-
-  async #body(key: string, crl: PublishedCrl): Promise<ServedCrl['body']> {
-    const path = this.#options.folder.path(crl);
-    if (crl.size > IN_MEMORY) {
-      return async () => (await open(path)).createReadStream({ highWaterMark: 256 * 1024 });
-    }
-    const known = this.#bodies.get(key);
-    if (known?.file === crl.file) return known.octets;
-    const octets = await readFile(path);
-    if (this.#published.get(key)?.file === crl.file) this.#bodies.set(key, { file: crl.file, octets });
-    return octets;
   }
 
   /** Its octets are those of the record, and it names the URL that certificates name now. */
@@ -335,10 +308,3 @@ export class IssuerCrls implements IssuerCrlActions {
     return this.#options.authority.generation(id) ?? missing('generation', id);
   }
 }
-
-const heldBackError = (id: string): ChanceryError =>
-  new ChanceryError('not_ready', {
-    message: `no CRL is published for ${id}: it was imported without what was revoked before`,
-    rule: 'a CRL names everything that its issuer has revoked',
-    fix: 'Give its last CRL: chancery issuer import --crl FILE, or --no-previous-crl where there is none.',
-  });

@@ -25,6 +25,8 @@ const INTERVAL = MINUTE;
 export class HierarchyKeeper {
   readonly #options: KeeperOptions;
   readonly #said = new Map<string, number>();
+  /** Generations whose revocation was noticed. */
+  readonly #revoked = new Set<string>();
   #askedAt = -Infinity;
   #busy = false;
 
@@ -32,10 +34,12 @@ export class HierarchyKeeper {
     this.#options = options;
   }
 
-  /** Looks at most once a minute. */
+  /** Looks at most once a minute, and at once where a root revoked what issues. */
   async tick(): Promise<void> {
     const now = this.#options.clock.now();
-    if (this.#busy || Math.abs(now - this.#askedAt) < INTERVAL) return;
+    if (this.#busy) return;
+    const alarmed = this.#noticeRevocations();
+    if (!alarmed && Math.abs(now - this.#askedAt) < INTERVAL) return;
     this.#busy = true;
     this.#askedAt = now;
     try {
@@ -52,6 +56,18 @@ export class HierarchyKeeper {
     for (const policy of authority.policies())
       await this.#attempt(`the issuer ${policy.name} was not looked after`, () => this.#tend(policy));
     for (const root of authority.roots()) this.#watchCrl(root);
+  }
+
+  /** Whether a generation that issues was revoked since the last call. */
+  #noticeRevocations(): boolean {
+    const { authority } = this.#options;
+    const fresh = authority
+      .policies()
+      .map(({ name }) => authority.slots(name).current)
+      .filter((current) => typeof current?.revokedAt === 'number')
+      .flatMap((current) => (current === undefined || this.#revoked.has(current.id) ? [] : [current.id]));
+    for (const id of fresh) this.#revoked.add(id);
+    return fresh.length > 0;
   }
 
   async #tend({ name }: IssuerPolicy): Promise<void> {

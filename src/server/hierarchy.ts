@@ -121,7 +121,7 @@ export class Hierarchy {
       const { root: line } = this.#policy(issuer);
       const taken = authority.slots(issuer).next?.id ?? authority.pendingOf(issuer)?.id;
       if (taken !== undefined) throw preparedAlready(taken);
-      const { pkcs8, certificate } = material;
+      const { pkcs8, certificate, noPreviousCrl } = material;
       const { publicKey } = importPkcs8(pkcs8);
       const { spki, fingerprint } = publicKey;
       const roots = authority.bundle(line);
@@ -135,8 +135,13 @@ export class Hierarchy {
       // the key first: a foreign root in every bundle without its issuer would be worse than a key without either
       const root = await this.#foreignRoot(line, judged, actor);
       return this.#add(
-        { id, issuer, root, number, keyId, certificate },
-        this.draft(actor, 'generation.imported', { ...caDetails(id, certificate), root, key: keyId }),
+        { id, issuer, root, number, keyId, certificate, crlsHeldBack: !noPreviousCrl },
+        this.draft(actor, 'generation.imported', {
+          ...caDetails(id, certificate),
+          root,
+          keyId,
+          noPreviousCrl,
+        }),
       );
     });
   }

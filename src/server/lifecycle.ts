@@ -6,6 +6,7 @@ import { statusUrls } from '../domain/issuance/issuer.ts';
 import type { IssuerCrls } from './crls.ts';
 import { Hierarchy, type HierarchyOptions } from './hierarchy.ts';
 import { HierarchyKeeper } from './hierarchy-keeper.ts';
+import { ImportedPasts } from './imported-pasts.ts';
 import { writeRootsFile } from './initialize.ts';
 import type { OpenedData } from './open.ts';
 import { Roots } from './roots.ts';
@@ -14,6 +15,7 @@ export interface Lifecycle {
   readonly hierarchy: Hierarchy;
   readonly roots: Roots;
   readonly keeper: HierarchyKeeper;
+  readonly past: ImportedPasts;
 }
 
 /** `changed` is called after every change, when roots.pem is up to date. */
@@ -56,5 +58,6 @@ export function openLifecycle(
   const hierarchy = new Hierarchy(options);
   const roots = new Roots({ ...options, crls: store.crls, journal: store.journal, hierarchy });
   const keeper = new HierarchyKeeper({ clock, log, authority, hierarchy, roots, publish });
-  return { hierarchy, roots, keeper };
+  const past = new ImportedPasts({ clock, authority, store, hierarchy, changed: options.changed });
+  return { hierarchy, roots, keeper, past };
 }

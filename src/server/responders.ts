@@ -103,13 +103,18 @@ export class Responders {
     const failure = this.#failures.get(generation.id);
     if (failure !== undefined && Math.abs(now - failure.at) < RETRY) return false;
     const current = this.#responders.get(generation.id)?.certificate;
-    if (current === undefined || this.#isRevoked(current)) return true;
+    // not valid yet: a clock that had leapt ahead is right again, and nobody would believe its answers
+    if (current === undefined || current.notBefore > now || this.#isRevoked(current)) return true;
     return responderIsDue(current, now) && responderValidity(generation, now).notAfter > current.notAfter;
   }
 
-  /** Nobody asks about a responder, so that revoking one means to take another. */
+  /** Nobody asks about a responder, so that revoking one means to take another. While nobody knows, it goes on. */
   #isRevoked({ serial }: OcspResponder['certificate']): boolean {
-    return typeof this.#options.ports.ledger.findRevocation(formatSerial(serial)) === 'number';
+    try {
+      return typeof this.#options.ports.ledger.findRevocation(formatSerial(serial)) === 'number';
+    } catch {
+      return false;
+    }
   }
 
   #renewOnce({ id }: Generation): Promise<boolean> {
@@ -142,9 +147,20 @@ export class Responders {
 
   /** Key, certificate, record; nothing answers with it before all three are durable. */
   async #renew(id: string): Promise<OcspResponder> {
-    const { ports, keys, authority } = this.#options;
+    const { ports, keys } = this.#options;
     ports.guard();
     const key = await keys.generate(this.#nextKeyId(id), 'ecdsa-p256');
+    try {
+      return await this.#certify(id, key);
+    } catch (error) {
+      // it is tried again and again, and each time would leave one behind
+      await keys.forget(key.id).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async #certify(id: string, key: SigningKey): Promise<OcspResponder> {
+    const { ports, authority } = this.#options;
     const generation = authority.generation(id); // again: somebody may have stopped it meanwhile
     if (generation === undefined) throw new ChanceryError('not_found', `there is no generation ${id}`);
     const now = ports.clock.now();

@@ -1,15 +1,16 @@
 /** Roots through time, and their CRLs. */
-import { ChanceryError } from '../base/errors.ts';
-import { formatInstant } from '../base/clock.ts';
+import { floorToSecond, formatInstant, type Instant } from '../base/clock.ts';
 import type { AuditDraft } from '../domain/audit/entry.ts';
 import { judgeForeignRoot } from '../domain/issuance/foreign-ca.ts';
 import { refuseActivation, refuseRootRetirement } from '../domain/issuance/generations.ts';
 import { prepareRoot, rootName, signCaCertificate } from '../domain/issuance/hierarchy.ts';
-import type { Root } from '../domain/issuance/issuer.ts';
+import type { Generation, Root } from '../domain/issuance/issuer.ts';
 import { newSerial } from '../domain/issuance/serial.ts';
+import { type CaReason, withCaEntry } from '../domain/revocation/ca-revocation.ts';
 import {
   crlIsDue,
   judgeForeignCrl,
+  NEAR_ROOT_CRL_LIFE,
   nextCrlNumber,
   PreparedCrl,
   signCrl,
@@ -20,9 +21,11 @@ import type { CrlStore } from '../domain/revocation/ports.ts';
 import type { Actor } from '../http/admin/ports.ts';
 import type { ServedCrl } from '../http/status/crl.ts';
 import { type Bytes, sha256, toHex } from '../x509/bytes.ts';
+import { formatSerial } from '../x509/certificate.ts';
 import { readCertificateList } from '../x509/crl.ts';
 import type { Hierarchy, HierarchyOptions } from './hierarchy.ts';
 import { caDetails, missing } from './hierarchy-words.ts';
+import { cannotRevoke, misnamed, offline, revokedAlready, rootPreparedAlready } from './root-words.ts';
 import { ensureKey } from './open.ts';
 import { caSigner, crlSigner } from './signers.ts';
 
@@ -139,9 +142,47 @@ export class Roots {
     });
   }
 
+  /**
+   * Puts a generation on the CRL of its root: it signs no leaf any more, and nobody logs in with what it signed. Also
+   * where the clock went back: a revocation does not wait for it.
+   */
+  revokeGeneration(id: string, reason: CaReason, actor: Actor): Promise<Generation> {
+    const { hierarchy, authority, inventory, clock } = this.#options;
+    return hierarchy.exclusively(async () => {
+      const generation = authority.generation(id) ?? missing('generation', id);
+      if (generation.revokedAt !== null) throw revokedAlready(generation);
+      const root = this.#root(generation.root);
+      if (root.keyId === null) throw cannotRevoke(root, generation, reason);
+      const { serial } = generation.certificate;
+      const { count } = inventory.living(id, clock.now());
+      const said = { generation: id, root: root.name, serial: formatSerial(serial), reason, living: count };
+      await this.#sign(root, actor, {
+        entries: (before, now) => withCaEntry(before, serial, now, reason),
+        audit: [hierarchy.draft(actor, 'generation.revoked', said)],
+      });
+      await this.#changed();
+      return authority.generation(id) ?? missing('generation', id);
+    });
+  }
+
   /** Signs the CRL of a root whose key is here, due or not. */
   sign(name: string, actor: Actor): Promise<void> {
     return this.#options.hierarchy.exclusively(() => this.#sign(this.#root(name), actor));
+  }
+
+  /** Dates the CRL of a root by the clock as it is where a clock that had leapt ahead dated it, on record. */
+  acceptClock(name: string, actor: Actor): Promise<void> {
+    const { hierarchy, clock } = this.#options;
+    return hierarchy.exclusively(async () => {
+      const root = this.#root(name);
+      const now = clock.now();
+      const latest = this.#crls.get(name)?.thisUpdate ?? 0;
+      if (root.keyId === null || latest <= now) return;
+      const said = { root: name, before: formatInstant(latest), now: formatInstant(now) };
+      const audit = [hierarchy.draft(actor, 'crl.clock.accepted', said)];
+      await this.#sign(root, actor, { ...NOTHING_MORE, audit, acceptClock: true });
+      await this.#changed();
+    });
   }
 
   /** Signs the CRLs that are due, of the roots whose key is here. */
@@ -157,27 +198,29 @@ export class Roots {
   }
 
   /** What an earlier CRL revoked stays revoked. */
-  async #sign(root: Root, actor: Actor): Promise<void> {
+  async #sign(root: Root, actor: Actor, more: Addition = NOTHING_MORE): Promise<void> {
     if (root.keyId === null) return;
     const { clock, keys, hierarchy, journal } = this.#options;
     const before = this.#crls.get(root.name);
     const floor = journal.crlFloor(root.name);
-    // thisUpdate never goes back, whatever the clock does and whatever was restored
-    const now = Math.max(clock.now(), before?.thisUpdate ?? 0, floor?.thisUpdate ?? 0);
+    // thisUpdate never goes back, whatever the clock does and whatever was restored, unless an operator says so
+    const latest = more.acceptClock === true ? 0 : Math.max(before?.thisUpdate ?? 0, floor?.thisUpdate ?? 0);
+    const now = Math.max(clock.now(), latest);
     const prepared = PreparedCrl.of({
       issuer: root,
       number: nextCrlNumber(highestOf(before?.number, floor?.number), now),
       now,
-      entries: before === undefined ? new Uint8Array(0) : readCertificateList(before.der).entries,
+      life: NEAR_ROOT_CRL_LIFE,
+      entries: more.entries(before, floorToSecond(now)),
     });
     const der = signCrl(crlSigner(keys), root.keyId, prepared);
     const { number, thisUpdate, nextUpdate } = prepared;
     const crl = { root: root.name, number, thisUpdate, nextUpdate, der };
-    await this.#put(crl, hierarchy.draft(actor, 'crl.issued', crlDetails(crl)));
+    await this.#put(crl, ...more.audit, hierarchy.draft(actor, 'crl.issued', crlDetails(crl)));
   }
 
-  async #put(crl: StoredCrl, audit: AuditDraft): Promise<void> {
-    await this.#options.crls.put(crl, [audit]);
+  async #put(crl: StoredCrl, ...audit: readonly AuditDraft[]): Promise<void> {
+    await this.#options.crls.put(crl, audit);
     this.#crls = this.#readCrls();
   }
 
@@ -202,26 +245,17 @@ export class Roots {
   }
 }
 
-const offline = ({ name }: Root, what: string): ChanceryError =>
-  new ChanceryError('root_offline', {
-    message: `the key of ${name} is not here: ${what}`,
-    rule: 'the key of an offline root is never in the data folder',
-    fix: 'There: chancery ca make-root; then here: chancery ca import-root.',
-  });
+/** What a CRL says beyond the one before it. */
+interface Addition {
+  readonly entries: (before: StoredCrl | undefined, now: Instant) => Bytes;
+  readonly audit: readonly AuditDraft[];
+  readonly acceptClock?: boolean;
+}
 
-const rootPreparedAlready = (name: string): ChanceryError =>
-  new ChanceryError('already_exists', {
-    message: `${name} is prepared already`,
-    rule: 'a line of roots has one that is next',
-    fix: `Activate it when everybody has it: \`chancery ca activate ${name}\`.`,
-  });
-
-const misnamed = (name: string, line: string): ChanceryError =>
-  new ChanceryError('invalid_request', {
-    message: `${name} is no name for the next root of ${line}`,
-    rule: `the roots of a line are ${line}, ${line}-r2, ${line}-r3, …, with rising numbers`,
-    fix: 'Make it again with a higher number: chancery ca make-root --number N.',
-  });
+const NOTHING_MORE: Addition = {
+  entries: (before) => (before === undefined ? new Uint8Array(0) : readCertificateList(before.der).entries),
+  audit: [],
+};
 
 const crlDetails = ({ root, number, nextUpdate }: StoredCrl) => ({
   root,

@@ -57,6 +57,7 @@ export function signAhead({ clock, authority, responder, statuses, signer }: Sig
   return {
     // the promise carries what is thrown
     answers: async (generation, serial) => Promise.resolve(answersNow(generation, serial)),
+    responder: (generation) => responder(generation)?.keyId,
     paths: (generation, serial) =>
       CERT_ID_HASHES.flatMap((algorithm) => {
         const issuerKeyHash = keyHash(generation, algorithm);

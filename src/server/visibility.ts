@@ -92,12 +92,12 @@ export class Visibility {
       this.#failures = 0;
       return;
     }
-    const faults: unknown[] = [];
+    const faults: Error[] = [];
     const attempt = async (look: () => Promise<void>): Promise<void> => {
       try {
         await look();
       } catch (error) {
-        faults.push(error);
+        faults.push(error instanceof Error ? error : new Error(String(error)));
       }
     };
     const inCrl = Map.groupBy(

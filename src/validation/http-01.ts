@@ -1,4 +1,4 @@
-/** http-01 (RFC 8555 8.3, for IP addresses RFC 8738 4): a file at a well-known place, redirects followed with care. */
+/** http-01 (RFC 8555 8.3, for IP addresses RFC 8738 5): a file at a well-known place, redirects followed with care. */
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { ValidationAsk } from '../domain/acme/validation-port.ts';

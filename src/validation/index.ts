@@ -37,9 +37,9 @@ export interface ValidationSettings {
 }
 
 export interface ProbeOptions {
-  readonly settings: ValidationSettings;
-  /** The names that this CA goes by in CAA records; left out: CAA is not looked at after a challenge. */
-  readonly caaIdentities?: readonly string[];
+  readonly validation: ValidationSettings;
+  /** The names that this CA goes by in CAA records, in lower case; none: CAA is not looked at after a challenge. */
+  readonly caaIdentities: readonly string[];
   /** Instead of the host's resolvers and port 53 of authoritative servers, for tests. */
   readonly dns?: {
     readonly host: readonly { readonly address: string; readonly port: number }[];
@@ -50,14 +50,13 @@ export interface ProbeOptions {
 }
 
 export function openChallengeProbe({
-  settings,
+  validation: settings,
   caaIdentities,
   dns,
   patience = PATIENCE,
 }: ProbeOptions): ChallengeProbe & CaaCheck {
   const guard = new AddressGuard(settings);
   const source = openDns(settings.resolver, dns);
-  const identities = caaIdentities?.map((name) => name.toLowerCase());
 
   async function within(
     journal: Journal,
@@ -80,7 +79,7 @@ export function openChallengeProbe({
 
   const check = (ask: CaaAsk, journal: Journal, signal: AbortSignal): Promise<ValidationOutcome> =>
     within(journal, signal, 'dns', async (lookup) => {
-      await checkCaa(ask, identities ?? [], source, lookup);
+      await checkCaa(ask, caaIdentities, source, lookup);
       return undefined;
     });
 
@@ -89,7 +88,7 @@ export function openChallengeProbe({
       const journal = new Journal();
       const late = ask.type === 'dns-01' ? 'dns' : 'connection';
       const outcome = await within(journal, signal, late, (lookup) => probe(ask, settings, source, lookup));
-      if (!outcome.ok || identities === undefined) return outcome;
+      if (!outcome.ok || caaIdentities.length === 0) return outcome;
       const caa = await check({ ...ask, method: ask.type }, journal, signal);
       return caa.ok ? outcome : caa;
     },

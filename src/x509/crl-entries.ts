@@ -222,10 +222,10 @@ class PieceCursor {
   moveTo(at: number): boolean {
     this.at = at;
     while (!this.done && this.at === this.octets.length) {
-      const { value, done } = this.#pieces.next();
+      const next = this.#pieces.next();
       this.at = 0;
-      this.octets = done === true ? new Uint8Array(0) : value;
-      this.done = done === true;
+      this.done = next.done === true;
+      this.octets = next.done === true ? new Uint8Array(0) : next.value;
     }
     return this.done;
   }

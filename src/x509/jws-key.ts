@@ -1,6 +1,7 @@
 /** Keys that sign JSON Web Signatures in ACME (RFC 8555 6.2): the JWK in its one canonical form, and a key that verifies. */
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { isChanceryError } from '../base/errors.ts';
+import { sequence, unsignedInteger } from './der.ts';
 import { type Bytes, fromUtf8, sha256, toBase64Url, toHex } from './bytes.ts';
 import { exportSpki, type PublicKey, readPublicKey } from './public-key.ts';
 import { isObject } from './strict-json.ts';
@@ -104,13 +105,16 @@ function importKey(plain: Readonly<Record<string, string>>, shape: Shape): JwsKe
 export function verifyWithJwsKey(key: JwsKey, signingInput: Bytes, signature: Bytes): boolean {
   if (signature.length !== key.signatureOctets) return false;
   try {
-    return verify(
-      DIGESTS[key.algorithm],
-      signingInput,
-      { key: key.keyObject, dsaEncoding: 'ieee-p1363' },
-      signature,
-    );
+    // a bare KeyObject: Node takes longer to look into an object with options than to do half a verification
+    const encoded = key.algorithm.startsWith('ES') ? ecdsaSignature(signature) : signature;
+    return verify(DIGESTS[key.algorithm], signingInput, key.keyObject, encoded);
   } catch {
     return false; // a signature that OpenSSL cannot even parse
   }
+}
+
+/** The two halves of RFC 7518 3.4 as the SEQUENCE that OpenSSL reads (RFC 3279 2.2.3). */
+function ecdsaSignature(halves: Bytes): Bytes {
+  const middle = halves.length / 2;
+  return sequence(unsignedInteger(halves.subarray(0, middle)), unsignedInteger(halves.subarray(middle)));
 }

@@ -1,11 +1,13 @@
 /** `npm run bench -- <name>` */
 import { benchCrl } from './crl.ts';
 import { benchIssue } from './issue.ts';
+import { benchOcsp } from './ocsp.ts';
 
 const [name = '', ...flags] = process.argv.slice(2);
 const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   crl: () => benchCrl({ peers: !flags.includes('--alone') }),
   issue: () => benchIssue({ peers: !flags.includes('--alone') }),
+  ocsp: () => benchOcsp({ peers: !flags.includes('--alone') }),
 };
 
 const bench = BENCHES[name];

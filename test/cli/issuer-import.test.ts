@@ -16,7 +16,10 @@ import { exportPkcs8, generateKeyPair, type KeyPair } from '../../src/x509/key-p
 import { commonName, encodeName } from '../../src/x509/name.ts';
 import { encodePem } from '../../src/x509/pem.ts';
 import { keyIdentifier } from '../../src/x509/public-key.ts';
+import { crlNumberOf } from '../../src/domain/revocation/crl.ts';
+import { findRevoked, readCertificateList, revocationReason } from '../../src/x509/crl.ts';
 import { signCertificate } from '../support/authority.ts';
+import { foreignCrl } from '../support/foreign-crl.ts';
 import { makeCsr, startTestServer, type TestServer } from '../support/running-server.ts';
 import { chancery } from './run.ts';
 
@@ -90,6 +93,20 @@ afterAll(async () => {
   await server.stop();
   rmSync(folder, { recursive: true, force: true });
 });
+
+/** Of the old authority, with `more` entries besides one. */
+const lastCrl = (by: KeyPair, more = 0): Uint8Array =>
+  foreignCrl({
+    ...{ issuer: encodeName([commonName('Somebody’s issuer')]), pair: by },
+    ...{ number: 2n ** 70n, thisUpdate: now - HOUR },
+    entries: [
+      { serial: '4a02', revokedAt: now - 9 * DAY, reason: 'superseded' },
+      ...Array.from({ length: more }, (_, n) => ({
+        serial: `5b${n.toString(16).padStart(14, '0')}`,
+        ...{ revokedAt: now - 9 * DAY, reason: 'unspecified' as const },
+      })),
+    ],
+  });
 
 const root = (): readonly string[] => ['--root', at('root.pem')];
 
@@ -167,7 +184,7 @@ describe('what is not imported', () => {
 describe('what is imported', () => {
   test('is the next generation, its key sealed, its root in every bundle', async () => {
     const outcome = await take(at('issuer.pem'), ...root(), '-o', 'json');
-    expect(outcome).toMatchObject({ exit: 0, stderr: '' });
+    expect([outcome.exit, outcome.stderr]).toEqual([0, expect.stringContaining('import-history servers-2')]);
     expect(JSON.parse(outcome.stdout)).toMatchObject({
       id: 'servers-2',
       root: 'internal-r2',
@@ -189,6 +206,42 @@ describe('what is imported', () => {
   test('is imported once', async () => {
     expect((await take(at('issuer.pem'), ...root())).stderr).toContain('prepared already');
   });
+
+  test('publishes no CRL and issues nothing before its last CRL was given', async () => {
+    expect((await fetch(`${server.server.urls.status}/crl/servers-2/full.crl`)).status).not.toBe(200);
+    expect((await here('issuer', 'activate', 'servers-2')).exit).not.toBe(0);
+    expect(await here('issuer', 'import-history', 'servers-2')).toMatchObject({ exit: 1 });
+    write('wrong.crl', 'X509 CRL', lastCrl(rootPair));
+    const wrong = await here('issuer', 'import-history', 'servers-2', '--crl', at('wrong.crl'));
+    expect([wrong.exit, wrong.stderr]).toEqual([3, expect.stringContaining('not one that servers-2 signed')]);
+    writeFileSync(at('index.txt'), `V\t491231000000Z\t\t4A01\tunknown\t/CN=a\n`);
+    const index = await here(
+      'issuer',
+      'import-history',
+      'servers-2',
+      '--index',
+      at('index.txt'),
+      '-o',
+      'json',
+    );
+    expect(JSON.parse(index.stdout)).toMatchObject({ known: 1, revocations: 0, crlsHeldBack: true });
+  });
+
+  test('has its past once that is given: a CRL of 100,000 entries, and a number above the last', async () => {
+    write('last.crl', 'X509 CRL', lastCrl(pair, 100_000));
+    const line = ['issuer', 'import-history', 'servers-2', '--crl', at('last.crl'), '-o', 'json'];
+    const given = await here(...line);
+    expect(given).toMatchObject({ exit: 0 });
+    expect(JSON.parse(given.stdout)).toMatchObject({
+      ...{ generation: 'servers-2', revocations: 100_001, crlsHeldBack: false, crlNumber: String(2n ** 70n) },
+    });
+    const crl = await fetch(`${server.server.urls.status}/crl/servers-2/full.crl`);
+    const list = readCertificateList(new Uint8Array(await crl.arrayBuffer()));
+    expect(crlNumberOf(list)).toBeGreaterThan(2n ** 70n);
+    const entry = findRevoked(list, Buffer.from('4a02', 'hex'));
+    expect(entry && [revocationReason(entry), entry.revokedAt]).toEqual(['superseded', now - 9 * DAY]);
+    expect((await here(...line)).stderr).toContain('the past of servers-2 is known');
+  }, 60_000);
 
   test('issues once it is activated, also after a restart', async () => {
     expect(await here('issuer', 'activate', 'servers-2')).toMatchObject({ exit: 0 });

@@ -45,6 +45,11 @@ describe('a fault is told with file, line, column, value, rule and fix', () => {
     ['a port of zero', 'listen: { https: "127.0.0.1:0" }\n', /listen\.https is "127\.0\.0\.1:0"/],
     ['an IPv6 address without brackets', 'listen: { https: "::1:8443" }\n', /listen\.https is "::1:8443"/],
     [
+      'a wildcard as name of the CA in CAA records',
+      'acme: { caaIdentities: ["*.example.test"] }\n',
+      /acme\.caaIdentities\[0\] is "\*\.example\.test": it is no DNS name in lower case$/,
+    ],
+    [
       'a port beyond 65535',
       'acme: { validation: { httpPort: 65536 } }\n',
       /acme\.validation\.httpPort is 65536: it is too big$/,

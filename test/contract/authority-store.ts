@@ -183,6 +183,20 @@ export function authorityStoreContract({ name, open }: StoreBackend): void {
       expect(audit.last()?.sequence).toBe(6);
     });
 
+    test('CRLs of an imported generation are held back until they are released', async () => {
+      const { authorities, audit } = await withRoots(open);
+      await authorities.addGeneration(generationFacts({ crlsHeldBack: true }), [made]);
+      await authorities.addGeneration(generationFacts({ id: 'servers-2', number: 2 }), [made]);
+      const held = () => authorities.generations().map(({ crlsHeldBack }) => crlsHeldBack);
+      expect(held()).toEqual([true, undefined]);
+      await authorities.releaseCrls('servers-1', [stopped]);
+      expect(held()).toEqual([undefined, undefined]);
+      expect(audit.last()?.sequence).toBe(5);
+      await expect(authorities.releaseCrls('servers-9', [stopped])).rejects.toMatchObject({
+        code: 'not_found',
+      });
+    });
+
     test('a generation that is not there cannot be stopped', async () => {
       const { authorities, audit } = open();
       await expect(authorities.stopGeneration('servers-9', 'why', [stopped])).rejects.toMatchObject({

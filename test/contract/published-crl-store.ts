@@ -40,7 +40,7 @@ export function publishedCrlStoreContract({ name, open }: StoreBackend): void {
       {
         ...{ id: 'servers-1', issuer: 'servers', root: 'internal', number: 1, keyId: 'servers-1' },
         ...{ certificate, shards: 4, stopped: null, ...stage },
-      } as Parameters<TestStore['authorities']['addGeneration']>[0],
+      },
       [],
     );
     return store;

@@ -36,11 +36,18 @@ describe('commands of the documentation', () => {
     const found = readdirSync(shared.data, { recursive: true, encoding: 'utf8' })
       .filter((path) => !path.startsWith('dev/'))
       .map((path) => [path, statSync(join(shared.data, path))] as const)
+      // a file for each number: they come and go
+      .map(
+        ([path, stats]) =>
+          [path.replace(/^crl\/[a-z]+-\d+\/(?:full|\d+)-\d+\.crl$/, 'crl/*/*.crl'), stats] as const,
+      )
       .map(([path, stats]) => [
         stats.isDirectory() ? `${path}/` : path,
         (stats.mode & 0o7777).toString(8).padStart(4, '0'),
       ]);
-    expect(shown.slice(1).sort()).toEqual(found.sort());
+    expect(shown.slice(1).sort()).toEqual(
+      [...new Map(found.map((row) => [row.join(' '), row])).values()].sort(),
+    );
   });
 });
 

@@ -16,7 +16,8 @@ export interface SharedServer {
 const SHARED = 'npm start';
 /** In the output of a program that stays: it is stopped here. */
 const CTRL_C = '^C';
-const STAYS = /^(?:\S+=\S+ )*chancery server(?! (?:config|admin|backup|restore|unseal-copy))/;
+const STAYS =
+  /^(?:\S+=\S+ )*chancery (?:status serve|server(?! (?:config|admin|backup|restore|unseal-copy)))/;
 const READY = /state +(\S+)\n(?:[\s\S]*knows it by[^\n]*\n){2}/;
 
 export async function startShared(): Promise<SharedServer> {
@@ -105,7 +106,7 @@ export async function runPage(path: string, shared: SharedServer): Promise<void>
       else if (STAYS.test(text)) {
         const program = new Program(text, cwd, env);
         programs.push(program);
-        await program.says(/next: /);
+        await program.says(/next: |^serves /m);
         const shown = output.filter((line) => line !== CTRL_C);
         check(where, text, shown, program.output);
         if (shown.length < output.length) await stopWell(path, program);

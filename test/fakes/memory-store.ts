@@ -185,6 +185,15 @@ export class MemoryStore {
         this.#generations.push(facts);
         this.#append(audit);
       }),
+    releaseCrls: (id, audit) =>
+      this.#write(() => {
+        const index = this.#generations.findIndex((facts) => facts.id === id);
+        const facts = this.#generations[index];
+        if (facts === undefined) throw new ChanceryError('not_found', id);
+        const { crlsHeldBack: _held, ...others } = facts;
+        this.#generations[index] = others;
+        this.#append(audit);
+      }),
     stopGeneration: (id, reason, audit) =>
       this.#write(() => {
         const index = this.#generations.findIndex((facts) => facts.id === id);

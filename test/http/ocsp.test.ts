@@ -90,9 +90,8 @@ describe('OCSP over HTTP', () => {
   test('finds the request in a GET however it is written', async () => {
     // until the text has every character that is written in different ways
     let text = '';
-    let serial = leaf.serial;
     for (let n = 0; !/\+.*\/.*=|\/.*\+.*=/.test(text); n++) {
-      serial = Buffer.from(`5a${n.toString(16).padStart(28, '0')}fb`, 'hex');
+      const serial = Buffer.from(`5a${n.toString(16).padStart(28, '0')}fb`, 'hex');
       text = toBase64(Buffer.from(encodeOcspRequest([certIdOf(serial)], Buffer.from([0xfb, n & 0xff]))));
       if (n > 100_000) throw new Error('no such text');
     }
@@ -240,6 +239,7 @@ describe('OCSP over HTTP and hostile requests', () => {
       });
       socket.on('error', reject);
     });
-    expect(endless).toMatch(/^HTTP\/1\.1 200 OK[\s\S]*\r\n\r\n0\x03\n\x01\x01$/);
+    expect(endless).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+    expect(endless.endsWith(`\r\n\r\n${MALFORMED.toString('latin1')}`)).toBe(true);
   });
 });

@@ -23,6 +23,7 @@ import { commonName, encodeName } from '../../src/x509/name.ts';
 import { decodePemOne, encodePem } from '../../src/x509/pem.ts';
 import { keyIdentifier } from '../../src/x509/public-key.ts';
 import { signCertificate } from '../support/authority.ts';
+import { HttpAcmeClient } from '../support/acme-http.ts';
 import { type AskOptions, makeCsr, startTestServer, type TestServer } from '../support/running-server.ts';
 
 const OPERATIONS = Object.entries(ROUTES) as [Operation, Route][];
@@ -35,7 +36,7 @@ let offline: TestServer;
 beforeAll(async () => {
   writeFileSync(passphraseFile, 'a passphrase of its own\n', { mode: 0o600 });
   [server, offline] = await Promise.all([
-    startTestServer(),
+    startTestServer(`delivery: { paths: [${JSON.stringify(folder)}] }`),
     startTestServer('', { folder: join(folder, 'vault'), passphraseFile }),
   ]);
 });
@@ -113,6 +114,79 @@ const GRANT = {
 };
 
 describe('answers are as openapi.yaml has them:', () => {
+  test('managed certificates, public CAs and sets', async () => {
+    const directory = join(folder, 'web');
+    const spec = {
+      names: ['managed.example.test'],
+      issuer: 'servers',
+      targets: [{ files: { directory } }],
+      owner: 'web team',
+    };
+    const web = { params: { name: 'web' } };
+    const made = await good('putManaged', { ...web, body: spec });
+    const shown = await good('getManaged', web);
+    await call('getManaged', { ...web, headers: { 'if-none-match': String(shown.headers['etag']) } });
+    expect((await call('putManaged', { ...web, body: spec, headers: { 'if-match': '"x"' } })).status).toBe(
+      412,
+    );
+    expect(made.json['name']).toBe('web');
+    for (const [names, status] of [
+      [['somebody@example.test'], 403],
+      [['-.example.test'], 400],
+    ] as const)
+      expect((await call('putManaged', { ...web, body: { ...spec, names } })).status).toBe(status);
+    expect((await call('putManaged', { ...web, body: { ...spec, issuer: 'nobody' } })).status).toBe(404);
+    expect(
+      (await call('putManaged', { params: { name: 'thief' }, body: { ...spec, names: ['x.example.test'] } }))
+        .status,
+    ).toBe(409);
+    await good('listManaged', { query: '?limit=1' });
+    expect((await call('listManaged', { query: '?cursor=eA' })).status).toBe(200);
+    expect((await call('listManaged', { query: '?cursor=AAAA' })).status).toBe(400);
+    for (const operation of ['renewManaged', 'pauseManaged', 'resumeManaged', 'managedHistory'] as const) {
+      await good(operation, web);
+      expect((await call(operation, { params: { name: 'nobody' } })).status).toBe(404);
+    }
+    await good('managedProgress', { ...web, query: '?after=0&wait=1' });
+    await good('managedPlan', { query: '?days=7' });
+
+    const authority = {
+      directory: 'https://127.0.0.1:9/dir',
+      termsOfServiceAgreed: true,
+      solvers: [{ http01: { listen: '127.0.0.1:5002' } }],
+    };
+    const ca = { params: { name: 'far-away' } };
+    await good('putAuthority', { ...ca, body: authority });
+    expect((await call('putAuthority', { params: { name: 'servers' }, body: authority })).status).toBe(400);
+    await good('getAuthority', ca);
+    await good('listAuthorities');
+    expect((await call('testAuthority', ca)).status).toBe(503);
+    const documents = [
+      { apiVersion: 'chancery/v1', kind: 'PublicAuthority', name: 'declared', spec: authority },
+      {
+        apiVersion: 'chancery/v1',
+        kind: 'ManagedCertificate',
+        name: 'shop',
+        spec: { names: ['shop.example.test'], issuer: { public: 'declared' } },
+      },
+    ];
+    await good('planDocuments', { body: { documents } });
+    await good('apply', { body: { documents, dryRun: true } });
+    await good('apply', { body: { documents } });
+    expect((await call('deleteManaged', { params: { name: 'shop' } })).status).toBe(403);
+    expect((await call('deleteAuthority', { params: { name: 'declared' } })).status).toBe(403);
+    expect((await call('apply', { body: { documents: documents.slice(1), prune: true } })).status).toBe(409);
+    const pruned = await good('apply', { body: { documents: [], prune: true } });
+    expect(pruned.json['changes']).toEqual([
+      { kind: 'ManagedCertificate', name: 'shop', action: 'deleted', fields: [] },
+      { kind: 'PublicAuthority', name: 'declared', action: 'deleted', fields: [] },
+    ]);
+    await good('deleteAuthority', ca);
+    await good('deleteManaged', web);
+    expect((await call('testTarget', { body: { files: { directory: '/etc' } } })).status).toBe(403);
+    await good('testTarget', { body: { files: { directory } } });
+  });
+
   test('certificates', async () => {
     const belonging = { owner: 'payments', labels: { env: 'production' } };
     const headers = { 'idempotency-key': 'once' };
@@ -155,6 +229,14 @@ describe('answers are as openapi.yaml has them:', () => {
     await call('retireGeneration', { params: { id: 'servers-2' } });
     await good('prepareIssuer', { params: { name: 'servers' } });
     await good('retireGeneration', { params: { id: 'servers-3' } });
+    await good('showGenerationImpact', { params: { id: 'clients-1' } });
+    await call('showGenerationImpact', { params: { id: 'nobody-1' } });
+    const revocation = { params: { id: 'servers-3' }, body: { reason: 'superseded' } };
+    await call('revokeGeneration', { ...revocation, body: { reason: 'keyCompromise' } });
+    await call('revokeGeneration', { ...revocation, params: { id: 'nobody-1' } });
+    await call('revokeGeneration', { ...revocation, at: offline });
+    await good('revokeGeneration', revocation);
+    await call('revokeGeneration', revocation);
     await good('prepareRoot', { params: { name: 'workload' } });
     await good('activateRoot', { params: { name: 'workload-r2' } });
     await call('retireRoot', { params: { name: 'workload' } });
@@ -211,6 +293,11 @@ describe('answers are as openapi.yaml has them:', () => {
     await good('importIssuer', { params: { name: 'clients' }, body });
     await call('importIssuer', { params: { name: 'clients' }, body });
     await call('importIssuer', { params: { name: 'workload' }, body: { ...body, root: 'x' } });
+    const history = { params: { id: 'clients-2' }, body: { noPreviousCrl: true } };
+    await call('importHistory', { ...history, body: { index: 'nothing' } });
+    await good('importHistory', history);
+    await call('importHistory', history);
+    await call('importHistory', { ...history, params: { id: 'nobody-1' } });
   });
 
   test('grants', async () => {
@@ -231,6 +318,57 @@ describe('answers are as openapi.yaml has them:', () => {
     await good('explainGrant', { body: { principal, profile: 'server', names: { dns: ['example.com'] } } });
     await good('deleteGrant', { params });
     await call('deleteGrant', { params });
+  });
+
+  test('the ACME server', async () => {
+    const { json } = await good('createExternalKey', {
+      body: {
+        issuer: 'servers',
+        name: 'web team',
+        names: { dns: ['**.example.test'] },
+        preauthorized: { ip: ['192.0.2.0/24'] },
+        profile: 'server',
+        uses: 3,
+        expiresIn: '30d',
+      },
+    });
+    expect(Buffer.from(String(json['hmacKey']), 'base64url')).toHaveLength(32);
+    await call('createExternalKey', { body: { issuer: 'nobody' } });
+    await call('createExternalKey', { body: { issuer: 'servers', names: { dns: ['*x'] } } });
+    await call('createExternalKey', { body: { issuer: 'servers', expiresIn: 'soon' } });
+    await good('listExternalKeys', { query: '?limit=2' });
+    await good('revokeExternalKey', { params: { id: String(json['kid']) } });
+    await call('revokeExternalKey', { params: { id: 'somebody' } });
+    await good('listAcmeAccounts', { query: '?issuer=servers&limit=2' });
+    await call('listAcmeAccounts', { query: '?cursor=x' });
+    const client = new HttpAcmeClient(server);
+    await client.register();
+    const account = { id: client.kid?.split('/').at(-1) ?? '' };
+    await server.ask('POST', '/api/v1/grants', {
+      name: 'acme-hosts',
+      principal: 'acme:**',
+      verbs: ['issue'],
+      issuer: 'servers',
+      profiles: ['server'],
+      dns: ['www.example.test'],
+    });
+    const order = await client.post('new-order', {
+      identifiers: [{ type: 'dns', value: 'www.example.test' }],
+    });
+    await good('showAcmeOrder', {
+      params: { id: String(order.headers['location']).split('/').at(-1) ?? '' },
+    });
+    await good('showAcmeAccount', { params: account });
+    await good('deactivateAcmeAccount', { params: account });
+    await good('deactivateAcmeAccount', { params: account });
+    await call('showAcmeAccount', { params: { id: 'somebody' } });
+    await call('deactivateAcmeAccount', { params: { id: 'somebody' } });
+    await good('listAcmeOrders', { query: '?issuer=servers&limit=2' });
+    await call('listAcmeOrders', { query: '?cursor=x' });
+    await call('showAcmeOrder', { params: { id: 'somebody' } });
+    await good('moveRenewalWindows', { body: { issuer: 'servers', within: '2h' } });
+    await call('moveRenewalWindows', { body: { issuer: 'nobody' } });
+    await call('moveRenewalWindows', { body: { issuer: 'servers', within: 'long' } });
   });
 
   test('tokens', async () => {
@@ -286,7 +424,7 @@ describe('answers are as openapi.yaml has them:', () => {
   });
 
   test('refusals of every operation', async () => {
-    for (const [operation, { rule, body, params, idempotent }] of OPERATIONS) {
+    for (const [operation, { rule, body, params, idempotent, maxBody }] of OPERATIONS) {
       const some = params && { params: { name: 'servers', id: 'servers-1', serial: '00' } };
       const { status } = await call(operation, { ...some, login: null });
       const open = rule === 'public' && body === undefined;
@@ -299,7 +437,8 @@ describe('answers are as openapi.yaml has them:', () => {
       expect((await call(operation, { ...some, body: {} })).status, operation).toBe(400);
       const text = { 'content-type': 'text/plain' };
       expect((await call(operation, { ...some, raw: 'x', headers: text })).status, operation).toBe(415);
-      expect((await call(operation, { ...some, raw: 'x'.repeat(65_537) })).status, operation).toBe(413);
+      const tooMuch = 'x'.repeat((maxBody ?? 65_536) + 1);
+      expect((await call(operation, { ...some, raw: tooMuch })).status, operation).toBe(413);
       if (idempotent !== true) continue;
       const key = { headers: { 'idempotency-key': 'a b' } };
       const { json } = await call(operation, {

@@ -6,6 +6,7 @@ import { parsePattern, parsePrincipalPattern } from '../../src/domain/identity/p
 import { parseName } from '../../src/domain/identity/names.ts';
 import { parseSpiffeId } from '../../src/domain/identity/spiffe-id.ts';
 import { formatTokenString, parseTokenString } from '../../src/domain/identity/token-string.ts';
+import { keyStatement, readKeyStatement, STATEMENT_TYPE } from '../../src/domain/revocation/key-statement.ts';
 import { lintForeignCertificate } from '../../src/domain/issuance/lint/index.ts';
 import { provePossession } from '../../src/domain/issuance/possession.ts';
 import { readCertificate } from '../../src/x509/certificate.ts';
@@ -15,11 +16,13 @@ import * as extensions from '../../src/x509/extensions.ts';
 import { NAME_KINDS } from '../../src/x509/general-name.ts';
 import { encodeCertId } from '../../src/x509/cert-id.ts';
 import { commonName, encodeName, formatName, readName } from '../../src/x509/name.ts';
+import { signCompactJws } from '../../src/x509/jws.ts';
+import type { KeyPair } from '../../src/x509/key-pair.ts';
 import { encodeOcspRequest } from '../../src/x509/ocsp-request.ts';
 import { decodePem, encodePem } from '../../src/x509/pem.ts';
 import { readPublicKey } from '../../src/x509/public-key.ts';
 import { readTime } from '../../src/x509/time.ts';
-import { signCertificate } from '../support/authority.ts';
+import { signCertificate, TRUST_DOMAIN } from '../support/authority.ts';
 import { keyOf, ONE_OF_EACH_TYPE } from '../support/keys.ts';
 import { GOOD, NEVER_ISSUED, octets as octetsOf, ocspWorkbench, REVOKED } from '../support/ocsp.ts';
 import { makeRequest } from '../support/request.ts';
@@ -200,6 +203,24 @@ async function ocspTargets(): Promise<FuzzTarget[]> {
   ];
 }
 
+/** What a key did not sign is not taken for its word. */
+function statementTarget(keys: readonly KeyPair[]): FuzzTarget {
+  const now = Date.UTC(2026, 5, 1);
+  const seeds = keys.map((pair) => {
+    const header = { typ: STATEMENT_TYPE, jwk: pair.publicKey.keyObject.export({ format: 'jwk' }) };
+    const claims = keyStatement(pair.publicKey, TRUST_DOMAIN, now);
+    return signCompactJws(pair, header, Buffer.from(JSON.stringify(claims)));
+  });
+  return {
+    name: 'statements about leaked keys',
+    input: text(seeds),
+    read: (input: string) => {
+      readKeyStatement(input, TRUST_DOMAIN, now);
+      if (!seeds.includes(input)) throw new Error(`believed: ${input}`);
+    },
+  };
+}
+
 export async function fuzzTargets(): Promise<FuzzTarget[]> {
   const keys = await Promise.all(ONE_OF_EACH_TYPE.map((algorithm) => keyOf(algorithm)));
   const names = [
@@ -308,6 +329,7 @@ export async function fuzzTargets(): Promise<FuzzTarget[]> {
       input: text(['2026-01-31T00:00:00Z', '2026-01-31T00:00:00.123+02:00', '1h30m', '90d']),
       read: (input: string) => [parseInstant(input), parseDuration(input)],
     },
+    statementTarget(keys),
     ...(await ocspTargets()),
   ];
 }

@@ -85,6 +85,8 @@ export interface Bench {
   signed: number;
   /** While set, signing rejects. */
   unable: string | undefined;
+  /** Who signs. */
+  responder: string;
   revoke(n: number): Promise<void>;
   issue(count: number): Promise<void>;
   /** Another publisher for the same place and store, as after a restart. */
@@ -107,6 +109,7 @@ export function bench(fields: Partial<PublisherOptions> = {}, target = new Memor
         { hash: 'sha1', issuerKeyHash: HASH, octets, nextUpdate: clock.now() + 24 * HOUR },
       ]);
     },
+    responder: () => self.responder,
     paths: (_, serial) => [pathOf(serial)],
   };
   const options = (): PublisherOptions => ({
@@ -130,6 +133,7 @@ export function bench(fields: Partial<PublisherOptions> = {}, target = new Memor
     objects: [],
     signed: 0,
     unable: undefined,
+    responder: 'first',
     async revoke(n) {
       const { serial, generation, shard, notAfter } = certificateRecord(n);
       const revocation = { serial, generation, shard, notAfter, revokedAt: clock.now() };

@@ -123,6 +123,18 @@ describe('answers that are signed ahead', () => {
     expect(one.signed).toBe(80);
   });
 
+  test('all of them are signed anew when another responder signs: the one before may have been revoked', async () => {
+    const one = bench();
+    await one.issue(70);
+    for (let i = 0; i < 3; i++) await one.publisher.round();
+    expect(one.signed).toBe(70);
+    one.responder = 'second';
+    await one.publisher.round();
+    expect(one.signed).toBe(120);
+    for (let i = 0; i < 5; i++) await one.publisher.round();
+    expect(one.signed).toBe(140);
+  });
+
   test('no reader finds a good answer beside a CRL that says revoked: the answer is replaced first', async () => {
     const one = bench();
     one.objects = [object('crl/servers-1/0.crl', 'nobody')];

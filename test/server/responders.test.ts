@@ -18,6 +18,8 @@ interface Bench extends MemoryHierarchy {
   readonly logged: string[];
   /** What the ledger and the clock say before anything is signed. */
   refuse: (() => void) | undefined;
+  /** An operator took the clock as right, whatever the log says. */
+  clockAccepted: boolean;
   readonly counts: OcspCounts;
   open(): OcspService;
   ask(service: OcspService, generation?: string): Promise<string>;
@@ -37,7 +39,7 @@ async function makeBench(): Promise<Bench> {
   const counts = new OcspCounts();
   const bench: Bench = {
     ...hierarchy,
-    ...{ logged, counts, refuse: undefined },
+    ...{ logged, counts, refuse: undefined, clockAccepted: false },
     open: () =>
       new OcspService(
         {
@@ -47,7 +49,7 @@ async function makeBench(): Promise<Bench> {
             ...{ clock, random: systemRandom(), trustDomain: TRUST_DOMAIN, ledger: store.ledger },
             issuers: authority,
             guard() {
-              guard();
+              if (!bench.clockAccepted) guard();
               bench.refuse?.();
             },
           },
@@ -121,6 +123,35 @@ describe('an OCSP responder', () => {
     expect(records(bench)).toHaveLength(2);
   });
 
+  test('that cannot be recorded does not answer, and leaves no key behind', async () => {
+    const bench = await makeBench();
+    const record = bench.store.ledger.record.bind(bench.store.ledger);
+    bench.store.ledger.record = () =>
+      Promise.reject(new ChanceryError('store_unavailable', 'the disk is full'));
+    const service = bench.open();
+    for (let n = 0; n < 3; n++) {
+      await service.tick();
+      bench.clock.advance(MINUTE);
+    }
+    expect(await bench.ask(service)).toBe('tryLater');
+    expect([bench.responderKeys(), records(bench)]).toEqual([[], []]);
+    bench.store.ledger.record = record;
+    bench.clock.advance(MINUTE);
+    expect(await bench.ask(service)).toBe('good');
+  });
+
+  test('goes on while the store cannot say whether it was revoked', async () => {
+    const bench = await makeBench();
+    const service = bench.open();
+    await service.ready();
+    bench.store.ledger.findRevocation = () => {
+      throw new ChanceryError('store_unavailable', 'the disk is gone');
+    };
+    await service.tick();
+    expect(await bench.ask(service)).toBe('good');
+    expect(records(bench)).toHaveLength(1);
+  });
+
   test('gets a new key and certificate at half of its life, and the old key is forgotten', async () => {
     const bench = await makeBench();
     const service = bench.open();
@@ -162,6 +193,26 @@ describe('an OCSP responder', () => {
     expect(await bench.ask(service)).toBe('good');
     expect(await bench.ask(bench.open())).toBe('good');
     expect(records(bench)).toHaveLength(2);
+  });
+
+  test('of a time that never was is replaced once the clock is accepted', async () => {
+    const bench = await makeBench();
+    const service = bench.open();
+    await service.ready();
+    bench.clock.advance(30 * DAY);
+    await service.tick();
+    bench.clock.advance(-30 * DAY);
+    await service.tick();
+    expect(records(bench)).toHaveLength(2);
+    expect(bench.logged).toEqual([expect.stringContaining('an OCSP responder was not renewed')]);
+    bench.clockAccepted = true;
+    bench.clock.advance(MINUTE);
+    await service.tick();
+    expect(records(bench)).toHaveLength(3);
+    const newest = readCertificate(records(bench)[2]?.der ?? new Uint8Array(0));
+    expect(newest.notBefore).toBeLessThan(bench.clock.now());
+    await service.tick();
+    expect(records(bench)).toHaveLength(3);
   });
 
   test('that cannot be renewed goes on until it expires; then tryLater; it is said once an hour and tried again', async () => {

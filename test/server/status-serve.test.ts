@@ -122,7 +122,7 @@ describe('files', () => {
         { 'if-none-match': 'W/"x", *' },
         { 'if-modified-since': modified },
       ]) {
-        const again = await ask(path, { headers: known as Record<string, string> });
+        const again = await ask(path, { headers: known });
         expect([again.status, again.body.length]).toEqual([304, 0]);
       }
       const other = await ask(path, { headers: { 'if-none-match': '"x"', 'if-modified-since': modified } });

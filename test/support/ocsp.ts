@@ -56,7 +56,7 @@ export interface OcspWorkbench {
   readonly lookUps: () => number;
   readonly failures: unknown[];
   readonly answers: OcspAnswers;
-  request(serial: string, nonce?: Bytes): Bytes;
+  readonly request: (serial: string, nonce?: Bytes) => Bytes;
 }
 
 export async function ocspWorkbench(more: Partial<OcspAnswersOptions> = {}): Promise<OcspWorkbench> {

@@ -23,7 +23,7 @@ async function world() {
   const resolver = await openDns();
   const probe = probeFor({
     resolver: { host: resolver.address, port: resolver.port },
-    caaIdentities: [CA.toUpperCase(), 'pki.example.test'],
+    caaIdentities: [CA, 'pki.example.test'],
   });
   const check = (name: string, more: Partial<CaaAsk> = {}) =>
     probe.check(
@@ -191,6 +191,7 @@ test.each<[string, string, boolean]>([
   ['a beginning of our account', `${CA}; accounturi=${ACCOUNT.slice(0, -1)}`, false],
   ['an empty account', `${CA}; accounturi=`, false],
   ['two accounts', `${CA}; accounturi=${ACCOUNT}; accounturi=https://x.test/2`, false],
+  ['our account twice', `${CA}; accounturi=${ACCOUNT}; accounturi=${ACCOUNT}`, false],
   ['the name in another case', `${CA}; AccountURI=${ACCOUNT}`, true],
   ['our method', `${CA}; validationmethods=http-01`, true],
   ['our method among others', `${CA}; validationmethods=dns-01,http-01`, true],

@@ -17,6 +17,7 @@ import {
   ranges,
   TOKEN,
   verdict,
+  PATIENT,
 } from './workbench.ts';
 import type { ValidationIdentifier } from '../../src/domain/acme/validation-port.ts';
 
@@ -171,16 +172,19 @@ test.each([
   const { validate } = await world(peer);
   const outcome = await validate();
   expect(detail(outcome)).toMatch(/the body has over \d+ octets/);
-  await expect.poll(peer.open).toBe(0);
+  await expect.poll(peer.open, PATIENT).toBe(0);
   expect(sent).toBeLessThan(20_000_000);
 });
 
 test('a flood of headers is cut', async () => {
+  let sent = 0;
   const peer = await openPeer((socket) => {
     socket.write('HTTP/1.1 200 OK\r\n');
     const more = (): void => {
-      while (!socket.destroyed)
-        if (!socket.write(`X: ${'a'.repeat(1000)}\r\n`)) return void socket.once('drain', more);
+      while (!socket.destroyed) {
+        sent += 1000;
+        if (!socket.write(`X: ${'a'.repeat(995)}\r\n`)) return void socket.once('drain', more);
+      }
     };
     more();
   });
@@ -188,7 +192,8 @@ test('a flood of headers is cut', async () => {
   const outcome = await validate();
   expect(verdict(outcome)).toBe('connection');
   expect(detail(outcome)).toContain('the headers have over 16384 octets');
-  await expect.poll(peer.open).toBe(0);
+  await expect.poll(peer.open, PATIENT).toBe(0);
+  expect(sent).toBeLessThan(20_000_000);
 });
 
 test('a flood of 1xx answers is cut', async () => {
@@ -196,7 +201,7 @@ test('a flood of 1xx answers is cut', async () => {
   const { validate } = await world(peer);
   const outcome = await validate();
   expect(detail(outcome)).toContain('1xx');
-  await expect.poll(peer.open).toBe(0);
+  await expect.poll(peer.open, PATIENT).toBe(0);
 });
 
 test('an answer that asks for another protocol ends it', async () => {
@@ -207,7 +212,7 @@ test('an answer that asks for another protocol ends it', async () => {
   );
   const { validate } = await world(peer);
   expect(verdict(await validate())).toBe('connection');
-  await expect.poll(peer.open).toBe(0);
+  await expect.poll(peer.open, PATIENT).toBe(0);
 });
 
 test.each([
@@ -238,9 +243,9 @@ test.each([
   const { validate } = await world(peer, { patience: 600 });
   const began = performance.now();
   const outcome = await validate();
-  expect(performance.now() - began).toBeLessThan(2000);
+  expect(performance.now() - began).toBeLessThan(8000);
   expect(outcome).toMatchObject({ ok: false, retry: true, problem: { type: 'connection' } });
-  await expect.poll(peer.open).toBe(0);
+  await expect.poll(peer.open, PATIENT).toBe(0);
 });
 
 test('a connection that breaks off, and nobody there', async () => {
@@ -267,10 +272,10 @@ test('the signal ends it: the promise rejects with its reason and nothing stays 
   const probe = probeFor({ httpPort: peer.port, resolver: { host: resolver.address, port: resolver.port } });
   const controller = new AbortController();
   const running = probe.validate(askFor('http-01', dns(NAME)), controller.signal);
-  await expect.poll(peer.open).toBe(1);
+  await expect.poll(peer.open, PATIENT).toBe(1);
   controller.abort(new Error('shutting down'));
   await expect(running).rejects.toThrow('shutting down');
-  await expect.poll(peer.open).toBe(0);
+  await expect.poll(peer.open, PATIENT).toBe(0);
   await expect(probe.validate(askFor('http-01', dns(NAME)), controller.signal)).rejects.toThrow(
     'shutting down',
   );
@@ -317,7 +322,7 @@ test('localhost is loopback without a question, and as forbidden (RFC 6761 6.3)'
   expect(denied.resolver.asked).toEqual([]);
 });
 
-test('RFC 8738 4: an IPv4 address is connected to itself, and is the Host', async () => {
+test('RFC 8738 4, 5: an IPv4 address is connected to itself without any lookup, and is the Host', async () => {
   const peer = await openPeer(answering(GOOD));
   const { validate, resolver } = await world(peer);
   expect(await validate(ip('127.0.0.1'))).toMatchObject({ ok: true, address: `127.0.0.1:${peer.port}` });
@@ -325,7 +330,7 @@ test('RFC 8738 4: an IPv4 address is connected to itself, and is the Host', asyn
   expect(resolver.asked).toEqual([]);
 });
 
-test('RFC 8738 4: an IPv6 address stands in brackets in Host (RFC 3986)', async () => {
+test('RFC 8738 5: an IPv6 address stands in Host as RFC 5952 writes it, in brackets', async () => {
   const peer = await openPeer(answering(GOOD), { address: '::1' });
   const { validate } = await world(peer, { allow: ranges('::1/128') });
   expect(await validate(ip('::1'))).toMatchObject({ ok: true, address: `[::1]:${peer.port}` });

@@ -19,6 +19,7 @@ import {
   probeFor,
   TOKEN,
   verdict,
+  PATIENT,
 } from './workbench.ts';
 
 const NAME = 'www.example.test';
@@ -68,7 +69,7 @@ test.each([301, 302, 303, 307, 308])('RFC 8555 8.3: a redirect is followed: %i',
     String(status),
     '200',
   ]);
-  await expect.poll(peer.open).toBe(0);
+  await expect.poll(peer.open, PATIENT).toBe(0);
 });
 
 test('to another name: resolved anew, with its own Host', async () => {
@@ -115,7 +116,7 @@ test('to https where nobody speaks TLS ends as a TLS problem', async () => {
   const plain = await openPeer((socket) => socket.end('HTTP/1.1 400 Bad\r\n\r\n'));
   const { validate } = await world(() => redirect(`https://${NAME}:${plain.port}/`));
   expect(verdict(await validate(dns(NAME), plain.port))).toBe('tls');
-  await expect.poll(plain.open).toBe(0);
+  await expect.poll(plain.open, PATIENT).toBe(0);
 });
 
 test('ten redirects, not eleven', async () => {
@@ -229,6 +230,37 @@ test.each([
     });
   expect(peer.connections() + secret.connections()).toBe(0);
 });
+
+test.each([
+  ['A', '127.0.0.2'],
+  ['A', '0.0.0.0'],
+  ['A', '169.254.169.254'],
+  ['A', '255.255.255.255'],
+  ['AAAA', '::1'],
+  ['AAAA', '::ffff:127.0.0.2'],
+  ['AAAA', '::ffff:127.0.0.1'],
+  ['AAAA', '64:ff9b::7f00:2'],
+  ['AAAA', '2002:7f00:2::1'],
+  ['AAAA', 'fe80::1'],
+] as const)(
+  'SSRF: a name at an address that may not be probed is connected to by no challenge: %s %s',
+  async (type, address) => {
+    const { peer, secret, resolver } = await world(() => redirect('/good'));
+    resolver.clear().add(NAME, type, address);
+    const probe = probeFor({
+      httpPort: peer.port,
+      tlsPort: peer.port,
+      resolver: { host: resolver.address, port: resolver.port },
+    });
+    for (const challenge of ['http-01', 'tls-alpn-01'] as const)
+      expect(await probe.validate(askFor(challenge, dns(NAME)), never())).toMatchObject({
+        ok: false,
+        retry: false,
+        problem: { type: 'unauthorized' },
+      });
+    expect(peer.connections() + secret.connections()).toBe(0);
+  },
+);
 
 test('rebinding: an address that was allowed a moment ago counts for that connection only', async () => {
   const { validate, peer, secret, resolver } = await world(() => redirect(`/good`));

@@ -52,9 +52,9 @@ export interface ProbeFor extends Partial<ValidationSettings> {
   readonly dns?: ProbeOptions['dns'];
 }
 
-export function probeFor({ caaIdentities, patience, dns, ...settings }: ProbeFor) {
+export function probeFor({ caaIdentities = [], patience, dns, ...settings }: ProbeFor) {
   return openChallengeProbe({
-    settings: {
+    validation: {
       httpPort: 1,
       tlsPort: 1,
       resolver: undefined,
@@ -62,11 +62,14 @@ export function probeFor({ caaIdentities, patience, dns, ...settings }: ProbeFor
       deny: [],
       ...settings,
     },
-    ...(caaIdentities !== undefined && { caaIdentities }),
+    caaIdentities,
     ...(patience !== undefined && { patience }),
     ...(dns !== undefined && { dns }),
   });
 }
+
+/** Machines that run tests are busy. */
+export const PATIENT = { timeout: 10_000 };
 
 export const never = (): AbortSignal => new AbortController().signal;
 

@@ -30,8 +30,9 @@ export function openAuthorities({ database, audit, writer }: Rooms): AuthoritySt
   );
   const insertGeneration: Statement = database.prepare(
     `INSERT INTO generations
-       (id, issuer, root, number, key_id, certificate, shards, prepared_at, activated_at, retired_at, stopped)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       (id, issuer, root, number, key_id, certificate, shards, prepared_at, activated_at, retired_at, stopped,
+        crls_held_back)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const insertPending: Statement = database.prepare(
     `INSERT INTO pending_generations (id, issuer, root, number, key_id, csr, created_at)
@@ -54,6 +55,10 @@ export function openAuthorities({ database, audit, writer }: Rooms): AuthoritySt
   // the first reason is the one to look at
   const stop: Statement<[string, string]> = database.prepare(
     'UPDATE generations SET stopped = coalesce(stopped, ?) WHERE id = ?',
+  );
+
+  const release: Statement<[string]> = database.prepare(
+    'UPDATE generations SET crls_held_back = 0 WHERE id = ?',
   );
 
   return {
@@ -86,6 +91,11 @@ export function openAuthorities({ database, audit, writer }: Rooms): AuthoritySt
     stopGeneration: (id, reason, drafts) =>
       writer.write(() => {
         if (stop.run(reason, id).changes === 0) throw notThere('generation', id);
+        audit.append(drafts);
+      }),
+    releaseCrls: (id, drafts) =>
+      writer.write(() => {
+        if (release.run(id).changes === 0) throw notThere('generation', id);
         audit.append(drafts);
       }),
   };

@@ -25,6 +25,7 @@ export interface GenerationRow {
   readonly activated_at: number | null;
   readonly retired_at: number | null;
   readonly stopped: string | null;
+  readonly crls_held_back: number;
 }
 
 export interface PendingRow {
@@ -70,6 +71,7 @@ export const generationParameters = (facts: GenerationFacts): unknown[] => [
   facts.activatedAt,
   facts.retiredAt,
   facts.stopped,
+  facts.crlsHeldBack === true ? 1 : 0,
 ];
 
 export const readGeneration = (row: GenerationRow): GenerationFacts => ({
@@ -84,4 +86,5 @@ export const readGeneration = (row: GenerationRow): GenerationFacts => ({
   activatedAt: row.activated_at,
   retiredAt: row.retired_at,
   stopped: row.stopped,
+  ...(row.crls_held_back === 1 && { crlsHeldBack: true }),
 });

@@ -45,6 +45,14 @@ export function openJournalBook({ database, audit, writer }: Rooms): JournalBook
         else write.run(renderPosition(position));
         audit.append(drafts);
       }),
+    raise: (found, drafts) =>
+      writer.write(
+        () => {
+          for (const floor of found) raise(floor);
+          audit.append(drafts);
+        },
+        found.map((floor) => ({ kind: 'crl', ...floor })),
+      ),
     crlFloor(generation) {
       const rows = writer.read(() => floors.all(generation));
       if (rows.length === 0) return undefined;

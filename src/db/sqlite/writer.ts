@@ -38,7 +38,6 @@ interface Job {
 }
 
 type Batch = readonly Job[];
-
 /** To be given once the transaction is durable. */
 type Answer = () => void;
 

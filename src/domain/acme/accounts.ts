@@ -11,6 +11,7 @@ import { orderIsOver } from './orders.ts';
 import { AcmeProblem, notFound } from './problem.ts';
 import type { AccountChange } from './ports.ts';
 import { takeRate } from './rate-limit.ts';
+import { termsNotAgreed } from './terms.ts';
 import {
   type AccountRequest,
   type AcmeRequest,
@@ -76,12 +77,6 @@ function existing(ports: AcmePorts, account: AcmeAccount): AcmeReply {
     throw new AcmeProblem('unauthorized', 'the account of this key is deactivated (RFC 8555 7.3.6)');
   return { status: 200, body: accountObject(ports, account), location: accountUrl(ports, account) };
 }
-
-export const termsNotAgreed = (terms: string): AcmeProblem =>
-  new AcmeProblem('userActionRequired', {
-    detail: `the terms of service at ${terms} are not agreed to (RFC 8555 7.3.3)`,
-    link: { url: terms, relation: 'terms-of-service' },
-  });
 
 /** Throws `badPublicKey` for a key that must not stand for an account. */
 export function refuseWeakKey({ issuance }: AcmePorts, { publicKey, fingerprint }: JwsKey): void {

@@ -65,7 +65,7 @@ export function authorizationStatus(
 /** Until when it is what it is. */
 export function authorizationExpiry({ attempts, expiresAt }: AcmeAuthorization): Instant {
   const at = attempts.find(({ validatedAt }) => validatedAt !== null)?.validatedAt;
-  return at == null ? expiresAt : at + VALID_LIFE;
+  return at === undefined || at === null ? expiresAt : at + VALID_LIFE;
 }
 
 export function challengeStatus(attempt: ChallengeAttempt | undefined): ChallengeStatus {

@@ -84,10 +84,14 @@ function challengeObject(ports: AcmePorts, one: AcmeAuthorization, type: Validat
     status: vouched ? 'valid' : challengeStatus(attempt),
     token: challengeToken(one.seed, type),
     ...(vouched && { validated: formatInstant(one.createdAt) }),
-    ...(attempt?.validatedAt != null && { validated: formatInstant(attempt.validatedAt) }),
-    ...(attempt?.problem != null && { error: problemOf(attempt.problem) }),
+    ...(attempt !== undefined && outcomeOf(attempt)),
   };
 }
+
+const outcomeOf = ({ validatedAt, problem }: ChallengeAttempt): object => ({
+  ...(validatedAt !== null && { validated: formatInstant(validatedAt) }),
+  ...(problem !== null && { error: problemOf(problem) }),
+});
 
 const problemOf = ({ type, detail }: NonNullable<ChallengeAttempt['problem']>): object => ({
   type: PROBLEM_NAMESPACE + type,

@@ -64,7 +64,8 @@ export const patternsOf = (lists: NameLists): NamePattern[] =>
 
 /** Whether a name of this account needs no challenge. */
 export const isPreauthorized = (key: StoredExternalKey | undefined, name: Name, now: Instant): boolean =>
-  key?.preauthorized != null &&
+  key !== undefined &&
+  key.preauthorized !== null &&
   isAlive(key, now) &&
   patternsOf(key.preauthorized).some((pattern) => nameMatches(pattern, name));
 

@@ -3,11 +3,9 @@ import { isChanceryError } from '../../base/errors.ts';
 import { isObject } from '../../x509/strict-json.ts';
 import { MAX_NAMES, type Name, parseName } from '../identity/names.ts';
 import { AcmeProblem, type Subproblem } from './problem.ts';
+import type { ValidationIdentifier } from './validation-port.ts';
 
-export interface Identifier {
-  readonly type: 'dns' | 'ip';
-  readonly value: string;
-}
+export type Identifier = ValidationIdentifier;
 
 export const identifierOf = ({ kind, value }: Name): Identifier => ({
   type: kind === 'ip' ? 'ip' : 'dns',

@@ -8,7 +8,6 @@ import {
   VALID_LIFE,
   type Vouches,
 } from './authorization.ts';
-import type { Prunable } from './ports.ts';
 
 export interface AcmeOrder {
   readonly id: string;
@@ -37,6 +36,16 @@ export const ORDER_LIFE: Duration = DAY;
 
 /** How long an order that came to nothing can still be looked at. */
 const FAILED_KEPT: Duration = 7 * DAY;
+
+export interface Prunable {
+  /** Orders that expired before it without a certificate go, with authorizations that never became valid. */
+  readonly failedBefore: Instant;
+  /** Authorizations that were made before it go. */
+  readonly authorizationsBefore: Instant;
+  /** All orders that were made before it go. */
+  readonly ordersBefore: Instant;
+  readonly limit: number;
+}
 
 /** What may be forgotten now. Orders with a certificate are kept as long as their certificates can be found. */
 export const prunable = (now: Instant, certificatesKept: Duration, limit: number): Prunable => ({

@@ -1,16 +1,15 @@
 /** newOrder, and reading an order (RFC 8555 7.4). */
-import { type Duration, formatInstant, type Instant, MINUTE, parseInstant } from '../../base/clock.ts';
+import { formatInstant, type Instant } from '../../base/clock.ts';
 import { isChanceryError } from '../../base/errors.ts';
 import { type Ask, decide, refusal } from '../identity/authorize.ts';
 import { formatNameKey, type Name } from '../identity/names.ts';
 import { principalId, principalIds } from '../identity/principal.ts';
 import { grantsOf } from '../identity/token-login.ts';
 import { decideLifetime } from '../issuance/lifetime.ts';
-import { checkNames, type Profile, resolveTtl } from '../issuance/profile.ts';
+import { checkNames, type Profile } from '../issuance/profile.ts';
 import { findProfile } from '../issuance/selection.ts';
 import type { AuditDraft } from '../audit/entry.ts';
 import { accountPrincipalId } from './account.ts';
-import { termsNotAgreed } from './accounts.ts';
 import { acmeDraft } from './acme-audit.ts';
 import { AUTHORIZATION_LIFE, type AcmeAuthorization, SEED_OCTETS } from './authorization.ts';
 import { type AcmePorts, type AcmeReply, principalOf, resourceUrl, vouching } from './context.ts';
@@ -21,7 +20,9 @@ import { type AcmeOrder, ORDER_LIFE, orderStatus, type OrderStatus } from './ord
 import { AcmeProblem, asProblem, notFound, PROBLEM_NAMESPACE, type Subproblem } from './problem.ts';
 import { takeRate } from './rate-limit.ts';
 import { certificateId, readReplaces } from './renewal-info.ts';
-import { type AccountRequest, malformed, requirePayload, requirePostAsGet } from './request.ts';
+import { checkLifetime, readValidity } from './order-validity.ts';
+import { type AccountRequest, requirePayload, requirePostAsGet } from './request.ts';
+import { termsNotAgreed } from './terms.ts';
 
 export async function newOrder(ports: AcmePorts, request: AccountRequest): Promise<AcmeReply> {
   const { account, call } = request;
@@ -109,38 +110,14 @@ function chooseProfile(
   asked: unknown,
 ): Profile {
   const { profiles } = call.directory;
-  const allowed = key?.profile == null ? profiles : profiles.filter((name) => name === key.profile);
+  const allowed =
+    key === undefined || key.profile === null ? profiles : profiles.filter((name) => name === key.profile);
   const name = asked === undefined ? allowed[0] : asked;
   if (typeof name === 'string' && allowed.includes(name)) return findProfile(issuance.profiles, name);
   throw new AcmeProblem(
     'invalidProfile',
     `the profile ${JSON.stringify(name ?? null).slice(0, 80)} is none of those for this account: ${allowed.join(', ') || 'there is none'}`,
   );
-}
-
-/** How far a client's clock may be ahead. */
-const SKEW = 5 * MINUTE;
-/** A year that nobody means: some clients write their zero time. */
-const ZERO_TIME = /^0001-01-01T00:00:00(?:\.0+)?Z$/;
-
-function readValidity(
-  { notBefore, notAfter }: { readonly notBefore?: unknown; readonly notAfter?: unknown },
-  now: Instant,
-): { readonly notBefore: Instant | null; readonly notAfter: Instant | null } {
-  const from = readTime('notBefore', notBefore);
-  const until = readTime('notAfter', notAfter);
-  if (from !== null && from > now + SKEW)
-    throw malformed('notBefore is in the future: certificates here begin when they are issued');
-  if (until !== null && until <= now) throw malformed('notAfter is in the past');
-  return { notBefore: from, notAfter: until };
-}
-
-function readTime(field: string, text: unknown): Instant | null {
-  if (text === undefined || text === null || text === '') return null;
-  if (typeof text === 'string' && ZERO_TIME.test(text)) return null;
-  const time = typeof text === 'string' ? parseInstant(text) : undefined;
-  if (time === undefined) throw malformed(`${field} is no RFC 3339 time`);
-  return time;
 }
 
 /** What the account may have, asked before anybody proves anything. Throws `rejectedIdentifier` with the explanation. */
@@ -195,15 +172,6 @@ async function authorizeOrder(
       (name) => !decide(grants, { ...ask, names: [name] }, issuance.trustDomain).allowed,
     );
     throw rejected(problem, refused.length === 0 ? names : refused);
-  }
-}
-
-function checkLifetime(profile: Profile, asked: Duration): void {
-  try {
-    resolveTtl(profile, asked);
-  } catch (error) {
-    if (!isChanceryError(error)) throw error;
-    throw malformed(`notAfter: ${error.message}; ${error.detail.rule ?? ''}`);
   }
 }
 
@@ -295,7 +263,7 @@ export function orderReply(
 function orderError(authorizations: readonly AcmeAuthorization[]): object {
   const failed = authorizations.find(({ attempts }) => attempts.some(({ problem }) => problem !== null));
   const problem = failed?.attempts.find((attempt) => attempt.problem !== null)?.problem;
-  return problem == null
+  return problem === undefined || problem === null
     ? {
         type: `${PROBLEM_NAMESPACE}unauthorized`,
         detail: 'not all authorizations of the order became and stayed valid in time',

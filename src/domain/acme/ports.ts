@@ -7,7 +7,7 @@ import type { Door, Principal } from '../identity/principal.ts';
 import type { AcmeAccount } from './account.ts';
 import type { AcmeAuthorization, ChallengeAttempt, ValidationType } from './authorization.ts';
 import type { StoredExternalKey } from './external-key.ts';
-import type { AcmeOrder } from './order.ts';
+import type { AcmeOrder, Prunable } from './order.ts';
 
 /** Every change is durable, together with its audit entries, when it resolves. So in all of these stores. */
 export interface AccountStore {
@@ -71,16 +71,6 @@ export interface OrderStore {
   ): readonly AcmeOrder[];
   /** Forgets what nobody needs any more, one batch at most; says how many. */
   prune(what: Prunable): Promise<number>;
-}
-
-export interface Prunable {
-  /** Orders that expired before it without a certificate go, with authorizations that never became valid. */
-  readonly failedBefore: Instant;
-  /** Authorizations that were made before it go. */
-  readonly authorizationsBefore: Instant;
-  /** All orders that were made before it go. */
-  readonly ordersBefore: Instant;
-  readonly limit: number;
 }
 
 export interface AuthorizationStore {

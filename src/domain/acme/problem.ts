@@ -3,7 +3,7 @@
  * with its HTTP status, and every failure of the pipeline has its type in another.
  */
 import { type ErrorCode, ERRORS, isChanceryError } from '../../base/errors.ts';
-import type { Identifier } from './identifier.ts';
+import type { ValidationIdentifier } from './validation-port.ts';
 
 /** Types and the status that they are answered with, without their namespace. */
 export const PROBLEMS = {
@@ -45,7 +45,7 @@ export const PROBLEM_NAMESPACE = 'urn:ietf:params:acme:error:';
 export interface Subproblem {
   readonly type: ProblemType;
   readonly detail: string;
-  readonly identifier?: Identifier;
+  readonly identifier?: ValidationIdentifier;
 }
 
 export interface ProblemDetail {

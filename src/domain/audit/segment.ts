@@ -2,7 +2,7 @@
  * After a restore the log goes on from the end of the backup, although other entries had followed. A new segment begins
  * with an entry that says so, and the next head signs it: who reads the log sees that there is a gap, and where.
  */
-import { formatInstant, type Instant } from '../../base/clock.ts';
+import { formatInstant, type Instant, parseInstant } from '../../base/clock.ts';
 import type { ChainEnd } from './chain.ts';
 import type { AuditDraft } from './entry.ts';
 import type { AuditHead } from './head.ts';
@@ -46,7 +46,7 @@ export const segmentNote = ({ sequence, time }: Segment): string =>
 /** Which part of the log a head vouches for that does not fit: the one that a restore lost. */
 export const lostIn = (segments: readonly Segment[], head: Pick<AuditHead, 'sequence' | 'time'>): string => {
   const segment = segments.find(
-    ({ sequence, time }) => sequence <= head.sequence && head.time <= Date.parse(time),
+    ({ sequence, time }) => sequence <= head.sequence && head.time <= (parseInstant(time) ?? 0),
   );
   return segment === undefined
     ? ''

@@ -12,7 +12,7 @@ import { type StoredToken, tokenGrant, tokenState } from './token.ts';
 export function grantsOf(principal: Principal, grants: readonly Grant[]): readonly Grant[] {
   if (principal.kind === 'token') return [tokenGrant(principal.token)];
   const key = principal.kind === 'acme' ? principal.externalKey : undefined;
-  if (key?.names == null) return grants;
+  if (key === undefined || key.names === null) return grants;
   const narrowedTo = { by: `the external account key ${key.id}`, patterns: key.names };
   return grants.map((grant) => ({ ...grant, narrowedTo }));
 }

@@ -65,6 +65,8 @@ export interface GenerationFacts {
   readonly retiredAt: Instant | null;
   /** Set when a self-check failed: nothing is signed any more until an operator has looked. */
   readonly stopped: string | null;
+  /** It was imported, and what it did elsewhere is not known yet: a CRL would take back what it revoked there. */
+  readonly crlsHeldBack?: boolean;
 }
 
 /** A generation ready to issue. */

@@ -191,4 +191,6 @@ export interface AuthorityStore {
   /** Throws `not_found`. */
   advance(step: HierarchyStep, audit: readonly AuditDraft[]): Promise<void>;
   stopGeneration(id: string, reason: string, audit: readonly AuditDraft[]): Promise<void>;
+  /** The past of an imported generation is on record: its CRLs are held back no longer. Throws `not_found`. */
+  releaseCrls(id: string, audit: readonly AuditDraft[]): Promise<void>;
 }

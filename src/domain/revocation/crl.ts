@@ -10,8 +10,11 @@ import { OID } from '../../x509/oids.ts';
 import { keyIdentifier, type PublicKey } from '../../x509/public-key.ts';
 import { signatureAlgorithmFor, verifySignature } from '../../x509/signature.ts';
 
-/** How long relying parties may hold on to the CRL of a root. */
+/** How long relying parties may hold on to the CRL of a root whose key somebody has to fetch. */
 export const ROOT_CRL_LIFE: Duration = 90 * DAY;
+
+/** … and of one whose key is here: a new one costs nothing, so that no list is older than a week. */
+export const NEAR_ROOT_CRL_LIFE: Duration = 7 * DAY;
 
 /** A CRL as it is stored. */
 export interface StoredCrl {

@@ -23,6 +23,8 @@ export interface JournalBook {
     floors: readonly CrlFloor[],
     audit: readonly AuditDraft[],
   ): Promise<void>;
+  /** Takes floors that are above those on record, and tells the journal. */
+  raise(floors: readonly CrlFloor[], audit: readonly AuditDraft[]): Promise<void>;
   /** The highest number and the latest thisUpdate of all scopes; `undefined` where the journal told nothing. */
   crlFloor(generation: string): Pick<CrlFloor, 'number' | 'thisUpdate'> | undefined;
   /** From now on nothing is committed that this journal was to know and does not. */

@@ -59,6 +59,8 @@ export interface PublishedObject {
 export interface SignAhead {
   /** One for each hash of a CertID, for what the store says of the serial at this moment. */
   answers(generation: string, serial: string): Promise<readonly SignedAnswer[]>;
+  /** Who signs for a generation now. After a change everything is signed anew: the one before may have been revoked. */
+  responder(generation: string): string | undefined;
   /** Where they are published, also for a generation that no longer signs. */
   paths(generation: string, serial: string): readonly string[];
 }

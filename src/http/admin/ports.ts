@@ -1,6 +1,7 @@
 /** What the operations of /api/v1 need. One object, every member required. */
 import type { LoginProvider } from '../../api/logins.ts';
 import type { Clock, Instant } from '../../base/clock.ts';
+import type { OperatorPorts } from '../../domain/acme/operator.ts';
 import type { AuditDraft } from '../../domain/audit/entry.ts';
 import type { AuditHead } from '../../domain/audit/head.ts';
 import type { AuditLog } from '../../domain/audit/ports.ts';
@@ -12,8 +13,10 @@ import type { IssuancePorts } from '../../domain/issuance/issue.ts';
 import type { GenerationState } from '../../domain/issuance/generations.ts';
 import type { Generation, IssuerPolicy, PendingGeneration, Root } from '../../domain/issuance/issuer.ts';
 import type { Inventory } from '../../domain/issuance/ports.ts';
+import type { CaReason } from '../../domain/revocation/ca-revocation.ts';
 import type { StoredCrl } from '../../domain/revocation/crl.ts';
 import type { CrlScope, PublishedCrl } from '../../domain/revocation/ports.ts';
+import type { PastMaterial } from '../../domain/revocation/imported-past.ts';
 import type { RevocationPorts } from '../../domain/revocation/request.ts';
 import type { Bytes } from '../../x509/bytes.ts';
 import type { Answered, RefusalOfAnonymous } from './exchange.ts';
@@ -47,6 +50,22 @@ export interface IssuerMaterial {
   readonly certificate: Bytes;
   /** Left out: one of the roots that there are. */
   readonly root: Bytes | undefined;
+  /** It never published a CRL, so that the first one here takes nothing back. */
+  readonly noPreviousCrl: boolean;
+}
+
+/** What an imported issuer did elsewhere. */
+export interface PastActions {
+  /** Rejects with `chain_rejected`, `invalid_request`, `not_ready` for a generation whose past is known. */
+  import(id: string, past: PastMaterial, actor: Actor): Promise<ImportedCounts>;
+}
+
+export interface ImportedCounts {
+  readonly generation: Generation;
+  readonly known: number;
+  readonly revocations: number;
+  /** Of its last CRL; `undefined` where none was given, or it has none. */
+  readonly crlNumber: bigint | undefined;
 }
 
 /** Changes of generations, one at a time. Each throws `not_found`, `not_ready`, `would_strand` where it is not its time. */
@@ -67,6 +86,10 @@ export interface RootActions {
   activate(name: string, actor: Actor): Promise<Root>;
   retire(name: string, actor: Actor): Promise<Root>;
   importCrl(der: Bytes, actor: Actor): Promise<StoredCrl>;
+  /** Dates its CRL by the clock as it is, where one that had leapt ahead dated it; else nothing happens. */
+  acceptClock(name: string, actor: Actor): Promise<void>;
+  /** Throws `root_offline`, `already_exists` for one that is revoked, too. */
+  revokeGeneration(id: string, reason: CaReason, actor: Actor): Promise<Generation>;
 }
 
 /** What is published of one scope of a generation. */
@@ -94,8 +117,10 @@ export interface AdminPorts {
   readonly issuance: IssuancePorts;
   readonly inventory: Inventory;
   readonly revocation: RevocationPorts;
+  readonly acme: OperatorPorts;
   readonly authority: AuthorityView;
   readonly generations: GenerationActions;
+  readonly past: PastActions;
   readonly roots: RootActions;
   readonly crls: IssuerCrlActions;
   readonly managed: ManagedPorts;

@@ -3,12 +3,13 @@ import {
   closeSync,
   constants,
   fchmodSync,
+  fdatasyncSync,
   fsyncSync,
   openSync,
   readSync,
   renameSync,
   rmSync,
-  writevSync,
+  writeSync,
 } from 'node:fs';
 import { createHash, type Hash } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
@@ -212,16 +213,16 @@ export function writeCrl({ path, tbs, signature, signatureAlgorithm, spki }: Wri
 
 const PUBLIC_FILE = 0o644;
 
+/**
+ * A little at a time, each durable before the next: the store's own commits share the disk, and would wait for a long
+ * list as a whole.
+ */
 function writeAll(file: number, parts: readonly Bytes[]): void {
-  let rest = parts.filter(({ length }) => length > 0);
-  while (rest.length > 0) {
-    let written = writevSync(file, rest);
-    rest = rest.flatMap((part) => {
-      const done = Math.min(written, part.length);
-      written -= done;
-      return done === part.length ? [] : [part.subarray(done)];
-    });
-  }
+  for (const part of parts)
+    for (let at = 0; at < part.length;) {
+      at += writeSync(file, part, at, Math.min(WINDOW, part.length - at));
+      if (part.length > WINDOW) fdatasyncSync(file);
+    }
 }
 
 /** SHA-256 of the file, where it is these parts and nothing more. */

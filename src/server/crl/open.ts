@@ -37,7 +37,7 @@ export function openCrls(
     folder,
     urls,
     record: (drafts) => trail.record(drafts),
-    heldBack: () => false,
+    heldBack: (id) => authority.generation(id)?.crlsHeldBack === true,
     close: () => press.close(),
   });
 }

@@ -178,3 +178,10 @@ const refused = (message: string): ChanceryError =>
 export const isRefusal = (error: unknown): boolean =>
   isChanceryError(error) &&
   ['crl_refused', 'lint_failed', 'self_check_failed', 'malformed_der', 'issuer_stopped'].includes(error.code);
+
+export const heldBackError = (id: string): ChanceryError =>
+  new ChanceryError('not_ready', {
+    message: `no CRL is published for ${id}: it was imported without what was revoked before`,
+    rule: 'a CRL names everything that its issuer has revoked',
+    fix: 'Give its last CRL: chancery issuer import --crl FILE, or --no-previous-crl where there is none.',
+  });

@@ -49,6 +49,8 @@ export class AuthoritativeSource implements DnsSource {
     for (let climbed = 0; climbed < MAX_CLIMB; climbed++) {
       const { message } = await this.#host.ask(candidate, 'NS', lookup);
       const servers = nameServersOf(message.answers, candidate);
+      const result = servers.length === 0 ? 'no such record' : servers.slice(0, 4).join(', ');
+      lookup.journal.add('dns', `NS ${candidate === '' ? '.' : candidate}`, result);
       if (servers.length > 0) return this.#zone(candidate, servers, [], lookup);
       if (candidate === '') break;
       // who has no such record says of which zone it speaks (RFC 2308 3)

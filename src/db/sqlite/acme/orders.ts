@@ -2,8 +2,8 @@
 import type { Statement } from 'better-sqlite3';
 import { toHex } from '../../../x509/bytes.ts';
 import { idOfTime } from '../../../domain/acme/ids.ts';
-import type { AcmeOrder } from '../../../domain/acme/order.ts';
-import type { OrderStore, Prunable } from '../../../domain/acme/ports.ts';
+import type { AcmeOrder, Prunable } from '../../../domain/acme/order.ts';
+import type { OrderStore } from '../../../domain/acme/ports.ts';
 import type { Name } from '../../../domain/identity/names.ts';
 import { octets } from '../octets.ts';
 import type { Rooms } from '../rooms.ts';

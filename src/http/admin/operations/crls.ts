@@ -29,6 +29,9 @@ export const crlOperations = (ports: AdminPorts) => {
       fix: 'See `chancery issuer list`.',
     });
   };
+  /** The same clock dated theirs. */
+  const rootsAbove = (name: string): ReadonlySet<string> =>
+    new Set(ports.authority.generations(name).map(({ root }) => root));
 
   return {
     listIssuerCrls: ({ params }: Exchange<unknown, unknown, Params>): Reply => list(params.name),
@@ -44,6 +47,8 @@ export const crlOperations = (ports: AdminPorts) => {
         const publishing = new Set(ports.crls.view().map(({ generation }) => generation));
         for (const id of generationsOf(params.name))
           if (publishing.has(id)) await ports.crls.publish(id, body.acceptClock, actor);
+        if (body.acceptClock)
+          for (const root of rootsAbove(params.name)) await ports.roots.acceptClock(root, actor);
       });
       return list(params.name);
     },

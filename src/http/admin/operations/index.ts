@@ -5,6 +5,7 @@ import { principalId } from '../../../domain/identity/principal.ts';
 import type { Exchange, Handler, Reply } from '../exchange.ts';
 import type { AdminPorts } from '../ports.ts';
 import { applyOperations } from './apply.ts';
+import { acmeOperations } from './acme.ts';
 import { auditOperations } from './audit.ts';
 import { authorityOperations } from './authority.ts';
 import { crlOperations } from './crls.ts';
@@ -34,6 +35,7 @@ export const HANDLERS = (ports: AdminPorts): Handlers => ({
   ...grantOperations(ports),
   ...revocationOperations(ports),
   ...tokenOperations(ports),
+  ...acmeOperations(ports),
   ...loginOperations(ports),
   ...auditOperations(ports),
   showServer: ({ principal }: Exchange): Reply => {

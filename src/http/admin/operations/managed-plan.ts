@@ -24,10 +24,11 @@ export const managedPlanOperations = ({ managed, clock }: AdminPorts) => {
 
   const plan = async (days: number, documents: PlanRequest['documents']): Promise<Reply> => {
     const load = new LoadPlan(clock.now(), days);
+    const coming = documents.filter(({ kind }) => kind === 'PublicAuthority').map(({ name }) => name);
     const wishes = new Map(
       documents.flatMap((document) =>
         document.kind === 'ManagedCertificate'
-          ? [[document.name, managed.readWish(document.spec)] as const]
+          ? [[document.name, managed.readWish(document.spec, coming)] as const]
           : [],
       ),
     );

@@ -62,6 +62,7 @@ export const renderGeneration = (authority: AuthorityView, generation: Generatio
   root: generation.root,
   state: authority.state(generation),
   ...(generation.stopped === null ? {} : { stopped: generation.stopped }),
+  ...(generation.revokedAt === null ? {} : { revokedAt: formatInstant(generation.revokedAt) }),
   subject: formatName(generation.certificate.subject),
   serial: formatSerial(generation.certificate.serial),
   fingerprint: certificateFingerprint(generation.certificate.raw),

@@ -1,0 +1,41 @@
+/** What is said where a root cannot do what it was asked for. */
+import { formatInstant } from '../base/clock.ts';
+import { ChanceryError } from '../base/errors.ts';
+import type { Generation, Root } from '../domain/issuance/issuer.ts';
+import type { CaReason } from '../domain/revocation/ca-revocation.ts';
+import { formatSerial } from '../x509/certificate.ts';
+
+export const offline = ({ name }: Root, what: string): ChanceryError =>
+  new ChanceryError('root_offline', {
+    message: `the key of ${name} is not here: ${what}`,
+    rule: 'the key of an offline root is never in the data folder',
+    fix: 'There: chancery ca make-root; then here: chancery ca import-root.',
+  });
+
+export const cannotRevoke = ({ name }: Root, { certificate }: Generation, reason: CaReason): ChanceryError =>
+  new ChanceryError('root_offline', {
+    message: `the key of ${name} is not here: its CRL is signed where that is`,
+    rule: 'a root revokes what it signed, and the key of an offline root is never in the data folder',
+    fix: `There: chancery ca sign-crl --revoke ${formatSerial(certificate.serial)}:${reason} …; then here: chancery ca import-crl.`,
+  });
+
+export const revokedAlready = ({ id, revokedAt }: Generation): ChanceryError =>
+  new ChanceryError('already_exists', {
+    message: `${id} was revoked by its root at ${formatInstant(revokedAt ?? 0)}`,
+    rule: 'what is revoked stays revoked, with its time and reason',
+    fix: 'See `chancery issuer show NAME`.',
+  });
+
+export const rootPreparedAlready = (name: string): ChanceryError =>
+  new ChanceryError('already_exists', {
+    message: `${name} is prepared already`,
+    rule: 'a line of roots has one that is next',
+    fix: `Activate it when everybody has it: \`chancery ca activate ${name}\`.`,
+  });
+
+export const misnamed = (name: string, line: string): ChanceryError =>
+  new ChanceryError('invalid_request', {
+    message: `${name} is no name for the next root of ${line}`,
+    rule: `the roots of a line are ${line}, ${line}-r2, ${line}-r3, …, with rising numbers`,
+    fix: 'Make it again with a higher number: chancery ca make-root --number N.',
+  });
