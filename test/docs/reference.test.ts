@@ -4,16 +4,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
+import { VersionView } from '../../src/api/managed.ts';
 import { ROUTES } from '../../src/api/routes.ts';
 import { formatDuration } from '../../src/base/clock.ts';
 import { ERRORS } from '../../src/base/errors.ts';
+import { KINDS } from '../../src/cli/apply/kinds.ts';
+import { readManifest } from '../../src/cli/apply/manifest.ts';
 import type { Wiring } from '../../src/cli/command.ts';
 import { NOUNS } from '../../src/cli/nouns.ts';
 import { loadConfiguration } from '../../src/config/index.ts';
 import { schema } from '../../src/config/schema.ts';
+import type { SchemaNode } from '../../src/config/schema-tree.ts';
+import { type Layout, LAYOUT_FILES, LAYOUTS } from '../../src/delivery/files/layout.ts';
 import { AUDIT_EVENTS } from '../../src/domain/audit/entry.ts';
 import { LINTS } from '../../src/domain/issuance/lint/index.ts';
 import { DEFAULT_PROFILES, type Profile } from '../../src/domain/issuance/profile.ts';
+import { SIGHTINGS, VERSION_STATES } from '../../src/domain/renewal/version.ts';
 import { fences, readPage, tableRows } from './pages.ts';
 
 const page = (name: string): string => `docs/reference/${name}.md`;
@@ -102,5 +108,47 @@ describe('docs/reference lists what the code has', () => {
     } finally {
       rmSync(folder, { recursive: true });
     }
+  });
+});
+
+describe('managed-certificates.md and targets.md', () => {
+  /** `spec.targets[].files.directory`, without what only holds others. */
+  const leaves = (node: SchemaNode, path: string): string[] => {
+    const inner = [
+      ...Object.entries(node.properties ?? {}).map(([name, one]) => [one, `${path}.${name}`] as const),
+      ...(node.items === undefined ? [] : [[node.items, `${path}[]`] as const]),
+      ...(node.anyOf ?? []).map((one) => [one, path] as const),
+    ].flatMap(([one, at]) => leaves(one, at));
+    return inner.length === 0 ? [path.replace(/\[\]$/, '')] : inner;
+  };
+
+  it.each(KINDS.map(({ name, tree }) => [name, tree] as const))('every key of a %s', (name, tree) => {
+    const spec = tree.properties?.['spec'] ?? {};
+    const shown = words('managed-certificates', name);
+    const has = new Set(leaves(spec, '').map((path) => path.slice(1)));
+    for (const key of has) expect(shown).toContain(key);
+    // a key that holds others may stand there as well
+    for (const key of shown)
+      expect(
+        [...has].some((one) => one === key || one.startsWith(`${key}.`) || one.startsWith(`${key}[]`)),
+      ).toBe(true);
+  });
+
+  it('every state, sighting and alarm', () => {
+    expect(words('managed-certificates', 'States of a version')).toEqual([...VERSION_STATES]);
+    expect(words('managed-certificates', 'What probes say')).toEqual([...SIGHTINGS]);
+    expect(words('managed-certificates', 'Alarms')).toEqual(VersionView.shape.alarm.unwrap().options);
+  });
+
+  it('every layout with its files', () => {
+    const shown = tableRows(page('targets'), 'Layouts').map(([layout, files]) => [layout, files]);
+    const named = (layout: Layout): string => LAYOUT_FILES[layout].map((file) => `\`${file}\``).join(', ');
+    expect(shown).toEqual(LAYOUTS.map((layout) => [layout, named(layout)]));
+  });
+
+  it('the examples are good documents', async () => {
+    for (const { language, text } of fences(readPage(page('managed-certificates'))))
+      if (language === 'yaml')
+        expect(await readManifest([{ name: 'page', folder: '/srv', text }])).toHaveLength(1);
   });
 });
