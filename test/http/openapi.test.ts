@@ -161,6 +161,13 @@ describe('answers are as openapi.yaml has them:', () => {
     await good('getAuthority', ca);
     await good('listAuthorities');
     expect((await call('testAuthority', ca)).status).toBe(503);
+    // we are a CA that speaks ACME ourselves
+    const near = { params: { name: 'near' } };
+    const { https } = server.server.urls;
+    const ours = new URL('/acme/servers/directory', https).href;
+    await good('putAuthority', { ...near, body: { ...authority, directory: ours, roots: server.roots } });
+    expect((await good('testAuthority', near)).json['accountUrl']).toMatch(/^https:/);
+    await good('deleteAuthority', near);
     const documents = [
       { apiVersion: 'chancery/v1', kind: 'PublicAuthority', name: 'declared', spec: authority },
       {

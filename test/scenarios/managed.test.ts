@@ -6,7 +6,13 @@ import { type AddressInfo } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { ManagedResource } from '../../src/api/managed.ts';
-import { type Answer, startTestServer, type TestServer } from '../support/running-server.ts';
+import {
+  type Answer,
+  type Login,
+  makeCsr,
+  startTestServer,
+  type TestServer,
+} from '../support/running-server.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'chancery-managed-'));
 let server: TestServer;
@@ -71,6 +77,14 @@ async function until(name: string, what: (managed: ManagedResource) => boolean):
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
+/** A certificate of the issuer `workload`, to log in with. */
+async function loginAs(name: string): Promise<Login> {
+  const { csr, key } = await makeCsr([{ kind: 'uri', value: `spiffe://example.test/${name}` }]);
+  const { json } = await server.ask('POST', '/api/v1/certificates', { profile: 'workload', csr });
+  const { certificate, chain } = json as { certificate: string; chain: string[] };
+  return { cert: [certificate, ...chain].join(''), key };
+}
+
 const put = (name: string, body: object): Promise<Answer> => server.ask('PUT', path(name), body);
 
 describe('a managed certificate', { timeout: 60_000 }, () => {
@@ -163,5 +177,143 @@ describe('a managed certificate', { timeout: 60_000 }, () => {
     );
     expect(Date.now() - started).toBeLessThan(6000);
     expect(['compromised', 'revoked']).toContain(healed.versions[0]?.reason);
+  });
+});
+
+describe('nobody can wish for more than they hold:', () => {
+  const own = (fields: object = {}): object => ({
+    names: ['own.shop.example.test'],
+    issuer: 'servers',
+    ttl: '2d',
+    targets: [{ files: { directory: join(folder, 'own') } }],
+    ...fields,
+  });
+  const codeOf = ({ status, json }: Answer): unknown => [status, json['code']];
+
+  test('issue and deliver on every name, for no longer than the grant says', async () => {
+    const login = await loginAs('shops');
+    const ask = (body: object): Promise<Answer> => server.ask('PUT', path('own'), body, { login });
+    for (const more of [
+      { names: ['own.shop.example.test', 'bank.example.test'] },
+      { ttl: '3d' },
+      // the profile's own life is longer, too
+      { ttl: undefined },
+    ])
+      expect(codeOf(await ask(own(more))), JSON.stringify(more)).toEqual([403, 'not_granted']);
+    expect((await ask(own())).status).toBe(200);
+    // it cannot be led elsewhere either, nor can another one's be taken
+    await server.ask('PUT', path('bank'), { names: ['bank.example.test'], issuer: 'servers' });
+    expect(codeOf(await server.ask('PUT', path('bank'), own({ targets: [] }), { login }))).toEqual([
+      403,
+      'not_granted',
+    ]);
+    expect(codeOf(await server.ask('DELETE', path('bank'), undefined, { login }))).toEqual([
+      404,
+      'not_found',
+    ]);
+    expect(codeOf(await server.ask('POST', `${path('bank')}/renew`, undefined, { login }))).toEqual([
+      404,
+      'not_found',
+    ]);
+    expect(
+      codeOf(
+        await server.ask(
+          'POST',
+          '/api/v1/apply',
+          {
+            documents: [
+              { apiVersion: 'chancery/v1', kind: 'ManagedCertificate', name: 'own', spec: own() },
+              {
+                apiVersion: 'chancery/v1',
+                kind: 'ManagedCertificate',
+                name: 'new',
+                spec: own({ names: ['x.bank.example.test'], targets: [] }),
+              },
+            ],
+          },
+          { login },
+        ),
+      ),
+    ).toEqual([403, 'not_granted']);
+    expect((await server.ask('GET', path('own'))).json['set']).toBeUndefined();
+  });
+
+  test('read shows and changes nothing', async () => {
+    const login = await loginAs('reader');
+    expect((await server.ask('GET', path('bank'), undefined, { login })).status).toBe(200);
+    for (const verb of ['renew', 'pause', 'resume'])
+      expect(codeOf(await server.ask('POST', `${path('bank')}/${verb}`, undefined, { login })), verb).toEqual(
+        [403, 'not_granted'],
+      );
+    expect(codeOf(await server.ask('DELETE', path('bank'), undefined, { login }))).toEqual([
+      403,
+      'not_granted',
+    ]);
+    const stranger = await loginAs('stranger');
+    expect((await server.ask('GET', path('bank'), undefined, { login: stranger })).status).toBe(404);
+    expect(
+      (await server.ask('GET', '/api/v1/managed', undefined, { login: stranger })).json['managed'],
+    ).toEqual([]);
+  });
+
+  test('a public CA takes a grant of its name', async () => {
+    const login = await loginAs('shops');
+    const spec = {
+      directory: 'https://127.0.0.1:9/dir',
+      termsOfServiceAgreed: true,
+      solvers: [{ http01: { listen: '127.0.0.1:5002' } }],
+    };
+    expect(codeOf(await server.ask('PUT', '/api/v1/authorities/outside', spec, { login }))).toEqual([
+      403,
+      'not_granted',
+    ]);
+    expect((await server.ask('PUT', '/api/v1/authorities/outside', spec)).status).toBe(200);
+    expect(
+      codeOf(
+        await server.ask(
+          'PUT',
+          path('out'),
+          { names: ['out.shop.example.test'], issuer: { public: 'outside' } },
+          { login },
+        ),
+      ),
+    ).toEqual([403, 'not_granted']);
+  });
+
+  test('a directory is one wish’s, and the data folder nobody’s', async () => {
+    const other = own({ names: ['thief.shop.example.test'] });
+    expect(codeOf(await server.ask('PUT', path('thief'), other))).toEqual([409, 'already_exists']);
+    for (const targets of [
+      [{ files: { directory: join(server.data, 'admin') } }],
+      [
+        {
+          files: {
+            directory: join(folder, 'p12'),
+            layout: 'java',
+            password: { file: `${server.data}/keys/kek` },
+          },
+        },
+      ],
+      [{ files: { directory: `${folder}/..${server.data.slice(server.data.lastIndexOf('/chancery-'))}/x` } }],
+    ])
+      expect(codeOf(await server.ask('PUT', path('inside'), own({ targets })))).toEqual([
+        403,
+        'delivery_refused',
+      ]);
+  });
+
+  test('a change of targets keeps the certificate, a change of names does not', async () => {
+    const spec = { names: ['kept.shop.example.test'], issuer: 'servers', grace: '1s' };
+    await put('kept', spec);
+    const first = await until('kept', ({ state }) => state === 'current');
+    await put('kept', { ...spec, targets: [{ files: { directory: join(folder, 'kept') } }], owner: 'team' });
+    const moved = await until('kept', ({ versions }) => versions[0]?.targets[0]?.state === 'stored');
+    expect(moved.versions[0]?.serial).toBe(first.versions[0]?.serial);
+    await put('kept', { ...spec, names: ['kept.shop.example.test', 'also.shop.example.test'] });
+    const changed = await until(
+      'kept',
+      ({ versions, state }) => versions[0]?.number === 2 && state === 'current',
+    );
+    expect(changed.versions[0]?.reason).toBe('changed');
   });
 });
