@@ -31,7 +31,7 @@ export async function renew(session: Session, options: RenewOptions, name: strin
     }
     const limit = parseDuration(options.timeout) ?? 0;
     const { managed, cause } = await watch(terminal, client, path, {
-      above: before.versions[0]?.number ?? 0,
+      above: lastBefore(before),
       sequence,
       until: Date.now() + limit,
     });
@@ -42,8 +42,16 @@ export async function renew(session: Session, options: RenewOptions, name: strin
   });
 }
 
+/** One that is under way is pushed on and is the one that is watched; else the next one is. */
+function lastBefore({ versions: [newest] }: ManagedResource): number {
+  if (newest === undefined) return 0;
+  return UNDER_WAY.includes(newest.state) ? newest.number - 1 : newest.number;
+}
+
+const UNDER_WAY = ['pending', 'staged', 'verified'];
+
 interface Watch {
-  /** The version that was asked for has a higher number. */
+  /** The version that is watched is the first with a higher number. */
   readonly above: number;
   /** Lines up to here are old. */
   readonly sequence: number;
@@ -91,19 +99,16 @@ async function watch(
 
 /** `current`, `under way`, or why it will not be current. */
 export function judge({ versions }: ManagedResource, above: number): string {
-  const [newest] = versions;
-  if (newest === undefined) return 'under way';
   const ours = versions.findLast(({ number }) => number > above);
-  // one that was under way before has to be done first: what holds it up holds up ours
-  const { number, state, alarm } = ours ?? newest;
-  const cause = causeOf(ours ?? newest);
+  if (ours === undefined) return 'under way';
+  const { number, state, alarm } = ours;
+  const cause = causeOf(ours);
   if (alarm === 'stored but not served') return `version ${number} is stored but not served: ${cause}`;
   if (alarm === 'degraded')
     return `version ${number} breaks an endpoint, and no pair is fit to be put back: ${cause}`;
-  if (ours === undefined) return 'under way';
   if (state === 'failed') return `version ${number} failed: ${cause}`;
   if (state === 'rolled-back') return `version ${number} was rolled back: ${cause}`;
-  return ['current', 'previous', 'retired'].includes(state) ? 'current' : 'under way';
+  return UNDER_WAY.includes(state) ? 'under way' : 'current';
 }
 
 function causeOf({ error, targets, probes }: VersionView): string {
