@@ -2,7 +2,7 @@
 
 /** Rooms that touch the world. Each is an island; what they share is decided in domain/. */
 const EDGES =
-  'http|grpc|keys|db|validation|attestation|acme-client|delivery|probe|scheduler|telemetry|journal|publication';
+  'http|grpc|keys|db|validation|attestation|acme-client|delivery|probe|scheduler|events|telemetry|journal|publication';
 /** A client of one protocol that several edges speak, below them. */
 const CLIENTS = 's3';
 /** Edges with several ways of doing one thing, a folder each. */

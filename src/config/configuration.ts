@@ -86,6 +86,16 @@ export interface Setting {
   readonly origin: string | undefined;
 }
 
+/** Who is told of events. */
+export interface WebhookConfiguration {
+  readonly url: string;
+  readonly secret: SecretReference;
+  /** Beginnings of events; empty: all. */
+  readonly types: readonly string[];
+  /** PEM file; `undefined`: the public roots. */
+  readonly ca: string | undefined;
+}
+
 export interface Configuration {
   /** The file that was read, absolute; `undefined` when everything is on its default. */
   readonly file: string | undefined;
@@ -127,6 +137,7 @@ export interface Configuration {
   readonly journal: JournalConfiguration | undefined;
   readonly revocation: { readonly crlLife: Duration };
   readonly publication: readonly PublicationConfiguration[];
+  readonly events: { readonly webhooks: readonly WebhookConfiguration[] };
   /** How long what is over is kept. */
   readonly retention: {
     readonly certificates: Duration;

@@ -17,6 +17,7 @@ import type {
 } from './configuration.ts';
 import { type Fault, formatPath, formatValue, type SettingPath } from './faults.ts';
 import { defaultExternalUrl, isLoopback, parseHostPort } from './listeners.ts';
+import { plainWebhook, resolveEvents } from './events.ts';
 import { plainJournal, resolveJournal } from './journal.ts';
 import { plainLogins, resolveLogins } from './logins.ts';
 import { resolveProfiles } from './profiles.ts';
@@ -55,6 +56,7 @@ export function resolve(file: ConfigurationFile, context: Context): Resolved {
   const externalUrl = externalUrls(file, listen);
   const { paths, faults: commandFaults } = delivery(file, context);
   const { journal, faults: journalFaults } = resolveJournal(file.journal, context);
+  const { webhooks, faults: eventFaults } = resolveEvents(file.events, context);
   const { publication, faults: publicationFaults } = resolvePublication(file.publication, context);
   const issuerFaults = checkIssuers(file, profiles);
   const sinks = file.audit.sinks.map(({ file: path, required }, i) => ({
@@ -77,6 +79,7 @@ export function resolve(file: ConfigurationFile, context: Context): Resolved {
     audit: { headInterval: parseDuration(file.audit.headInterval) ?? 0, sinks },
     journal,
     publication,
+    events: { webhooks },
     revocation: { crlLife: parseDuration(file.revocation.crlLife) ?? 0 },
     retention: {
       certificates: parseDuration(file.retention.certificates) ?? 0,
@@ -95,6 +98,7 @@ export function resolve(file: ConfigurationFile, context: Context): Resolved {
     ...commandFaults,
     ...journalFaults,
     ...publicationFaults,
+    ...eventFaults,
     ...checkExternalUrls(values),
   ];
   return { values: { ...values, plain: toPlain(file, values) }, faults };
@@ -210,6 +214,7 @@ function toPlain(file: ConfigurationFile, values: Omit<Resolved['values'], 'plai
           },
     audit: { ...file.audit, sinks: values.audit.sinks },
     publication: values.publication.map(plainPublication),
+    events: { webhooks: values.events.webhooks.map(plainWebhook) },
     ...(values.journal !== undefined && { journal: plainJournal(values.journal) }),
   };
 }

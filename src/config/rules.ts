@@ -258,6 +258,23 @@ export const objectPrefix = unless(
   'Write e.g. chancery/.',
 );
 
+export const webhookUrl = unless(
+  (value) => {
+    const url = URL.canParse(value) ? new URL(value) : undefined;
+    return (
+      url !== undefined &&
+      url.username === '' &&
+      url.password === '' &&
+      url.hash === '' &&
+      (url.protocol === 'https:' ||
+        (url.protocol === 'http:' && isLoopback(url.hostname.replace(/^\[|\]$/g, ''))))
+    );
+  },
+  'it is no URL of a webhook',
+  'an https URL without user and fragment; http only for a loopback address',
+  'Write e.g. https://alerts.example.test/chancery.',
+);
+
 export const bucketEndpoint = unless(
   (value) => {
     const url = URL.canParse(value) ? new URL(value) : undefined;

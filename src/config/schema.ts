@@ -8,6 +8,7 @@ import { acme } from './acme-schema.ts';
 import { bucket } from './bucket.ts';
 import { login } from './login-schema.ts';
 import { grant, issuer, profile } from './objects.ts';
+import { events } from './events.ts';
 import { publication } from './publication.ts';
 import {
   atLeast,
@@ -237,6 +238,7 @@ export const schema = z.strictObject({
     .prefault({})
     .describe('What is published about revoked certificates.'),
   publication,
+  events,
   retention: z
     .strictObject({
       certificates: atLeast(DAY, 'a day: revoked ones stay a week beyond their end in any case')

@@ -59,6 +59,7 @@ import { managedActions } from './renewal/actions.ts';
 import { NOTHING_MANAGED } from './renewal/rounds.ts';
 import { openRenewal, type RenewalService } from './renewal/service.ts';
 import { RevocationEvents, revocationPorts, revokeSuperseded } from './revocation.ts';
+import { openWebhooks } from './webhooks.ts';
 
 /** 0: told to stop; 1: the store could no longer be believed. */
 export type StopCode = 0 | 1;
@@ -109,6 +110,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
   let ocsp: OcspService | undefined;
   let elsewhere: Published | undefined;
   let renewal: RenewalService | undefined;
+  const webhooks = openWebhooks(opened, config, log);
   try {
     if (opened.keyring.development) refuseDevelopmentKey(config);
     authority.requireEveryIssuer();
@@ -158,7 +160,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
       unseenSeconds: () => elsewhere?.unseenSeconds() ?? 0,
       publications: () => elsewhere?.publications() ?? [],
       managed: () => renewal?.rounds.facts() ?? NOTHING_MANAGED,
-      webhooks: () => [],
+      webhooks: () => webhooks.state(),
     });
     const issuance = issuancePorts(opened, config, statusUrl, () => grants.all(), metrics);
 
@@ -276,6 +278,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
     clearInterval(timer);
     for (const server of listening) server.close();
     await renewal?.stop();
+    await webhooks.stop();
     await elsewhere?.stop();
     await crls?.close();
     await opened.close();
@@ -297,6 +300,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
       elsewhere?.tick();
       await own.renewWhenDue(rotate);
       await renewal?.tick();
+      webhooks.tick();
       presentations.tick();
       housekeeping.tick();
     } catch (error) {
@@ -311,6 +315,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
     phase = 'stopping';
     clearInterval(timer);
     await renewal?.stop();
+    await webhooks.stop();
     await housekeeping.stop();
     await acme?.stop();
     await elsewhere?.stop();

@@ -4,7 +4,7 @@ import type { Clock, Instant } from '../../base/clock.ts';
 import type { ChanceryError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { AcmeStore } from '../../domain/acme/ports.ts';
-import type { AuditLog } from '../../domain/audit/ports.ts';
+import type { AuditLog, WebhookPlaces } from '../../domain/audit/ports.ts';
 import type { GrantStore, TokenStore } from '../../domain/identity/ports.ts';
 import type { AuthorityStore, Inventory, Ledger } from '../../domain/issuance/ports.ts';
 import type { Forget } from '../../domain/issuance/retention.ts';
@@ -27,6 +27,7 @@ import { openLedger } from './ledger.ts';
 import { cannotOpen, openDatabase } from './open.ts';
 import { openPublishable } from './publishable.ts';
 import { openManaged } from './managed.ts';
+import { openWebhookPlaces } from './webhook-places.ts';
 import { openPublicAuthorities } from './public-authorities.ts';
 import { openTokens } from './tokens.ts';
 import { openProbe } from './probe.ts';
@@ -65,6 +66,7 @@ export interface Store {
   readonly tokens: TokenStore;
   readonly managed: ManagedStore;
   readonly publicAuthorities: PublicAuthorityStore;
+  readonly webhooks: WebhookPlaces;
   readonly acme: AcmeStore;
   /** What the last write showed; costs nothing. After a failure only another write (`probe`) turns it green. */
   health(): StoreHealth;
@@ -118,6 +120,7 @@ function furnish(database: Database, options: StoreOptions): Store {
     tokens,
     managed: openManaged(rooms),
     publicAuthorities: openPublicAuthorities(rooms),
+    webhooks: openWebhookPlaces(rooms),
     acme,
     health: () => writer.health(),
     probe: openProbe(rooms, options.clock),

@@ -41,3 +41,11 @@ export interface AuditSink {
   check(): void;
   close(): void;
 }
+
+/** Up to where receivers were told. */
+export interface WebhookPlaces {
+  /** `undefined`: never. */
+  place(webhook: string): number | undefined;
+  /** Durable when it resolves. */
+  putPlace(webhook: string, sequence: number): Promise<void>;
+}

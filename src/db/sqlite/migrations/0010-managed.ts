@@ -36,6 +36,12 @@ CREATE TABLE managed_versions (
 CREATE INDEX managed_versions_living ON managed_versions (managed, number) WHERE over = 0;
 CREATE INDEX managed_versions_serial ON managed_versions (serial) WHERE serial IS NOT NULL;
 
+-- up to which entry of the audit log each webhook was told
+CREATE TABLE webhook_places (
+  webhook TEXT PRIMARY KEY,
+  sequence INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE public_authorities (
   name TEXT PRIMARY KEY,
   set_name TEXT,
