@@ -22,14 +22,13 @@ interface Workshop {
   /** Where wishes, services and pairs lie. */
   readonly folder: string;
   /** Applies documents of a file in the folder. */
-  apply(...documents: readonly object[]): Promise<void>;
-  show(name: string): Promise<ManagedResource>;
+  readonly apply: (...documents: readonly object[]) => Promise<void>;
   /** Until it looks as it should. */
-  until(
+  readonly until: (
     name: string,
     state: (managed: ManagedResource) => boolean,
     seconds?: number,
-  ): Promise<ManagedResource>;
+  ) => Promise<ManagedResource>;
 }
 
 /** `commands` of the host, by name. */
@@ -57,7 +56,6 @@ async function workshop(
       writeFileSync(file, documents.map((document) => JSON.stringify(document)).join('\n---\n'));
       await run(['apply', '--data', at.data, '-f', file]);
     },
-    show,
     async until(name, state, seconds = 30) {
       for (const end = Date.now() + seconds * 1000; ; await pause(250)) {
         const managed = await show(name);
@@ -87,60 +85,64 @@ const probe = (...ports: readonly number[]): object[] =>
 const isCurrent = ({ state }: ManagedResource): boolean => state === 'current';
 
 describe('a public CA, nginx', () => {
-  test('applied, ordered, stored, reloaded, seen; renewed with a new key; the old one retired and revoked', async () => {
-    const [port = 0] = await freePorts(1);
-    const ca = await startPebble();
-    onTestFinished(() => ca.stop());
-    const { at, folder, apply, until } = await workshop();
-    writeFileSync(join(folder, 'pebble-root.pem'), ca.roots);
-    const directory = join(folder, 'tls/shop');
-    await pairByHand(directory, 'shop.example.test', 'nginx');
-    const nginx = await startNginx({ folder: join(folder, 'nginx'), directory, port });
-    const authority = {
-      apiVersion: 'chancery/v1',
-      kind: 'PublicAuthority',
-      name: 'letsencrypt',
-      spec: {
-        directory: ca.directory,
-        roots: 'pebble-root.pem',
-        contact: ['mailto:ops@example.test'],
-        termsOfServiceAgreed: true,
-        solvers: [{ http01: { listen: `127.0.0.1:${ca.httpPort}` } }],
-      },
-    };
-    await apply(
-      authority,
-      wish('shop', {
-        issuer: { public: 'letsencrypt' },
-        // as people write it: relative to the file
-        targets: [files('tls/shop', 'nginx/nginx.pid')],
-        probes: probe(port),
-      }),
-    );
-    const first = await until('shop', isCurrent);
-    expect(first.versions[0]?.serial).toBe(await servedSerial(nginx.port));
-    expect(first.versions[0]).toMatchObject({
-      targets: [{ state: 'stored' }],
-      probes: [{ address: `127.0.0.1:${port}`, state: 'new' }],
-    });
-    expect(first.nextRenewal).toBeDefined();
-    const tested = await run(['authority', 'test', '--data', at.data, 'letsencrypt', '-o', 'json']);
-    expect(JSON.parse(tested)).toMatchObject({ renewalInfo: true, profiles: ['default', 'shortlived'] });
+  test(
+    'applied, ordered, stored, reloaded, seen; renewed with a new key; the old one retired and revoked',
+    { timeout: 120_000 },
+    async () => {
+      const [port = 0] = await freePorts(1);
+      const ca = await startPebble();
+      onTestFinished(() => ca.stop());
+      const { at, folder, apply, until } = await workshop();
+      writeFileSync(join(folder, 'pebble-root.pem'), ca.roots);
+      const directory = join(folder, 'tls/shop');
+      await pairByHand(directory, 'shop.example.test', 'nginx');
+      const nginx = await startNginx({ folder: join(folder, 'nginx'), directory, port });
+      const authority = {
+        apiVersion: 'chancery/v1',
+        kind: 'PublicAuthority',
+        name: 'letsencrypt',
+        spec: {
+          directory: ca.directory,
+          roots: 'pebble-root.pem',
+          contact: ['mailto:ops@example.test'],
+          termsOfServiceAgreed: true,
+          solvers: [{ http01: { listen: `127.0.0.1:${ca.httpPort}` } }],
+        },
+      };
+      await apply(
+        authority,
+        wish('shop', {
+          issuer: { public: 'letsencrypt' },
+          // as people write it: relative to the file
+          targets: [files('tls/shop', 'nginx/nginx.pid')],
+          probes: probe(port),
+        }),
+      );
+      const first = await until('shop', isCurrent);
+      expect(first.versions[0]?.serial).toBe(await servedSerial(nginx.port));
+      expect(first.versions[0]).toMatchObject({
+        targets: [{ state: 'stored' }],
+        probes: [{ address: `127.0.0.1:${port}`, state: 'new' }],
+      });
+      expect(first.nextRenewal).toBeDefined();
+      const tested = await run(['authority', 'test', '--data', at.data, 'letsencrypt', '-o', 'json']);
+      expect(JSON.parse(tested)).toMatchObject({ renewalInfo: true, profiles: ['default', 'shortlived'] });
 
-    const key = readFileSync(join(directory, 'privkey.pem'), 'utf8');
-    const renewed = await tryRun(['managed', 'renew', '--data', at.data, 'shop']);
-    expect(renewed).toMatchObject({ code: 0, stderr: expect.stringContaining('version 2: ') as string });
-    const serial = await servedSerial(nginx.port);
-    expect([
-      serial === first.versions[0]?.serial,
-      readFileSync(join(directory, 'privkey.pem'), 'utf8') === key,
-    ]).toEqual([false, false]);
-    const after = await until('shop', ({ versions }) => versions[1]?.state === 'retired');
-    expect(after.versions[0]).toMatchObject({ number: 2, state: 'current', serial });
-    // at the CA, for it has over a day left
-    const said = async (): Promise<string> => run(['audit', 'list', '--data', at.data, '-o', 'json']);
-    await expect.poll(said, { timeout: 10_000, interval: 500 }).toContain('"managed.revoked"');
-  });
+      const key = readFileSync(join(directory, 'privkey.pem'), 'utf8');
+      const renewed = await tryRun(['managed', 'renew', '--data', at.data, 'shop', '--timeout', '60s']);
+      expect(renewed).toMatchObject({ code: 0, stderr: expect.stringContaining('version 2: ') as string });
+      const serial = await servedSerial(nginx.port);
+      expect([
+        serial === first.versions[0]?.serial,
+        readFileSync(join(directory, 'privkey.pem'), 'utf8') === key,
+      ]).toEqual([false, false]);
+      const after = await until('shop', ({ versions }) => versions[1]?.state === 'retired');
+      expect(after.versions[0]).toMatchObject({ number: 2, state: 'current', serial });
+      // at the CA, for it has over a day left
+      const said = async (): Promise<string> => run(['audit', 'list', '--data', at.data, '-o', 'json']);
+      await expect.poll(said, { timeout: 10_000, interval: 500 }).toContain('"managed.revoked"');
+    },
+  );
 });
 
 describe('three nginx of which one never reloads', () => {
@@ -280,7 +282,8 @@ describe('under load', () => {
     const roots = readFileSync(join(at.data, 'roots.pem'), 'utf8');
     const loads = [load(nginxPort, roots), load(haproxyPort, roots)];
     const rotate = async (name: string): Promise<void> => {
-      for (let i = 0; i < 20; i++) await run(['managed', 'renew', '--data', at.data, name]);
+      for (let i = 0; i < 20; i++)
+        await run(['managed', 'renew', '--data', at.data, name, '--timeout', '60s']);
     };
     await Promise.all([rotate('web'), rotate('proxy')]);
     const ends = await Promise.all(loads.map((one) => one.stop()));
