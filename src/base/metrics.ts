@@ -35,8 +35,12 @@ export interface ManagedFacts {
 
 /** Facts that are looked up when somebody scrapes. */
 export interface MetricSources {
-  /** notAfter of each issuer's generation. */
-  issuerNotAfter(): Iterable<{ readonly generation: string; readonly notAfter: Instant }>;
+  /** The life of each issuer's generation. */
+  issuerNotAfter(): Iterable<{
+    readonly generation: string;
+    readonly notBefore: Instant;
+    readonly notAfter: Instant;
+  }>;
   /** Issuers that wait for the signature of an offline root. */
   issuersNeedingSignature(): Iterable<string>;
   /** Seconds until the first live certificate expires if the server stays down; `undefined` when none lives. */

@@ -18,7 +18,7 @@ export const serverMetrics = (
     issuerNotAfter: () =>
       authority
         .allGenerations()
-        .map(({ id, certificate }) => ({ generation: id, notAfter: certificate.notAfter })),
+        .map(({ id, certificate: { notBefore, notAfter } }) => ({ generation: id, notBefore, notAfter })),
     issuersNeedingSignature: () => authority.pending().map(({ issuer }) => issuer),
     headroomSeconds: () => headroom(store.inventory.firstExpiry(clock.now()), clock.now()),
     auditSequence: () => store.audit.last()?.sequence ?? 0,

@@ -102,6 +102,17 @@ function collectSources(sources: MetricSources, registers: Registers): void {
     },
   });
   new Gauge({
+    name: 'chancery_issuer_not_before_timestamp_seconds',
+    help: 'When the certificate of an issuing generation begins, as Unix time.',
+    labelNames: ['generation'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { generation, notBefore } of attempt(() => [...sources.issuerNotAfter()]) ?? [])
+        this.set({ generation }, notBefore / 1000);
+    },
+  });
+  new Gauge({
     name: 'chancery_issuer_needs_signature',
     help: '1 for each issuer whose next generation waits for the signature of an offline root.',
     labelNames: ['issuer'],

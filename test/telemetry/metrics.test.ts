@@ -3,7 +3,9 @@ import type { MetricSources } from '../../src/base/metrics.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 
 const SOURCES: MetricSources = {
-  issuerNotAfter: () => [{ generation: 'servers-1', notAfter: 1_800_000_000_000 }],
+  issuerNotAfter: () => [
+    { generation: 'servers-1', notBefore: 1_700_000_000_000, notAfter: 1_800_000_000_000 },
+  ],
   issuersNeedingSignature: () => ['servers'],
   headroomSeconds: () => 90,
   auditSequence: () => 42,
@@ -56,6 +58,7 @@ describe('metrics', () => {
       'chancery_managed_renewals_total{source="public",outcome="rolled-back"} 1',
       'chancery_delivery_failures_total{kind="files"} 1',
       'chancery_issuer_not_after_timestamp_seconds{generation="servers-1"} 1800000000',
+      'chancery_issuer_not_before_timestamp_seconds{generation="servers-1"} 1700000000',
       'chancery_issuer_needs_signature{issuer="servers"} 1',
       'chancery_ocsp_answers_total{status="good",cached="true"} 7',
       'chancery_ocsp_answers_total{status="revoked",cached="false"} 1',
@@ -98,7 +101,7 @@ describe('metrics', () => {
     let sequence = 1;
     const metrics = createMetrics({
       ...SOURCES,
-      issuerNotAfter: () => generations.map((generation) => ({ generation, notAfter: 1000 })),
+      issuerNotAfter: () => generations.map((generation) => ({ generation, notBefore: 0, notAfter: 1000 })),
       crls: () => [],
       auditSequence: () => sequence++,
     });
