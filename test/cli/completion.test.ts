@@ -89,6 +89,17 @@ describe('what can follow', () => {
     expect(await after('ca', 'print', '--data', data, '')).toEqual(['internal']);
   });
 
+  test('managed certificates and public CAs by their names', async () => {
+    const data = await server.dataFolder(join(temporaryFolder(), 'data'));
+    server
+      .on('GET /api/v1/managed', { status: 200, body: { managed: [{ name: 'shop' }, { name: 'web' }] } })
+      .on('GET /api/v1/authorities', { status: 200, body: { authorities: [{ name: 'letsencrypt' }] } });
+    expect(await after('managed', 'renew', '--data', data, 's')).toEqual(['shop']);
+    expect(await after('target', 'test', '--data', data, '')).toEqual(['shop', 'web']);
+    expect(await after('authority', 'test', '--data', data, '')).toEqual(['letsencrypt']);
+    expect(await after('apply', '--data', data, '-f', '')).toEqual([':files']);
+  });
+
   test('a name that is made is not looked up', async () => {
     const data = await server.dataFolder(join(temporaryFolder(), 'data'));
     expect(await after('grant', 'create', '--data', data, '')).toEqual([]);
