@@ -97,7 +97,23 @@ export async function retire(
 export async function revoke(desk: Desk, ports: SchedulerPorts, number: number): Promise<void> {
   const { certificate } = desk.version(number);
   const [leaf] = desk.material(number).certificates;
-  if (certificate !== null && leaf !== undefined) await ports.source.revoke(certificate.issuedBy, leaf);
+  if (certificate !== null && leaf !== undefined)
+    try {
+      await ports.source.revoke(certificate.issuedBy, leaf);
+    } catch (error) {
+      // nothing else waits for it
+      const now = ports.clock.now();
+      const cause = said(error);
+      await desk.change(number, (found) =>
+        facts.revocationDelayed(found, certificate.notAfter <= now, cause, now, draw(ports)),
+      );
+      ports.log.warn('an old certificate could not be revoked', {
+        managed: desk.claim.name,
+        version: number,
+        reason: cause,
+      });
+      return;
+    }
   const version = await desk.change(number, (found) => facts.marked(found, 'revoked', ports.clock.now()), [
     ports.draft('managed.revoked', 'allowed', {
       managed: desk.claim.name,

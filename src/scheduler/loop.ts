@@ -120,6 +120,8 @@ export class Scheduler {
         }
       if (running.size === 0) {
         if (failure !== undefined) throw failure.error;
+        // who stops leaves the rest to the next start, which finds it due
+        if (this.#stop.signal.aborted && steps.length > 0) return now;
         return Math.max(wait, now + 1);
       }
       await Promise.race(running.values());

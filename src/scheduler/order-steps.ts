@@ -1,5 +1,6 @@
 /** A version comes to be: its key, then its certificate. */
-import { formatInstant, type Instant } from '../base/clock.ts';
+import { DAY, formatInstant, type Instant } from '../base/clock.ts';
+import { isChanceryError } from '../base/errors.ts';
 import { OrderFault } from '../domain/renewal/ports.ts';
 import type { StartReason } from '../domain/renewal/reconcile.ts';
 import * as facts from '../domain/renewal/transitions.ts';
@@ -9,6 +10,9 @@ import { certificateFingerprint, formatSerial, readCertificate } from '../x509/c
 import type { Desk } from './desk.ts';
 import type { SchedulerPorts } from './ports.ts';
 import { draw, said, tell } from './telling.ts';
+
+/** An order that is older is given up for a new one. */
+const ORDER_PATIENCE = 7 * DAY;
 
 /** The key is made first and on record before anybody is asked to certify it. */
 export async function start(desk: Desk, ports: SchedulerPorts, reason: StartReason): Promise<void> {
@@ -79,13 +83,20 @@ export async function order(
     }));
     tell(ports, desk.version(number), 'ordered');
   } catch (error) {
+    // we stop, or somebody else took it over: it is no failure of the CA
+    if (isChanceryError(error) && ['shutting_down', 'claim_lost'].includes(error.code)) throw error;
+    if (signal.aborted) return;
     const fault = error instanceof OrderFault ? error : undefined;
     const cause = said(error);
     const now = clock.now();
-    if (fault?.over === true) {
+    // a key that cannot be opened is not certified, however often it is tried; nor is an order finished after a week
+    const hopeless =
+      (isChanceryError(error) && error.code === 'damaged_key') ||
+      now - desk.version(number).createdAt > ORDER_PATIENCE;
+    if (fault?.over === true || hopeless) {
       const drawn = draw(ports);
       await desk.record(() => ({
-        managed: (found) => facts.held(found, now, drawn, fault.retryAt),
+        managed: (found) => facts.held(found, now, drawn, fault?.retryAt),
         versions: [facts.orderFailed(desk.version(number), cause, now)],
         materials: [{ version: number, sealedKey: null, order: null }],
         audit: [
@@ -93,7 +104,7 @@ export async function order(
             managed: managed.name,
             version: number,
             cause,
-            nextTryAt: formatInstant(facts.held(managed, now, drawn, fault.retryAt).heldUntil),
+            nextTryAt: formatInstant(facts.held(managed, now, drawn, fault?.retryAt).heldUntil),
           }),
         ],
       }));
@@ -119,6 +130,24 @@ export async function order(
   }
 }
 
+/** What it was ordered for is not wished for any more. */
+export async function giveUp(desk: Desk, ports: SchedulerPorts, number: number): Promise<void> {
+  const cause = 'the wish was changed before it was issued';
+  await desk.record(() => ({
+    versions: [facts.orderFailed(desk.version(number), cause, ports.clock.now())],
+    materials: [{ version: number, sealedKey: null, order: null }],
+    audit: [
+      ports.draft('managed.order-failed', 'failed', {
+        managed: desk.claim.name,
+        version: number,
+        cause,
+        nextTryAt: formatInstant(ports.clock.now()),
+      }),
+    ],
+  }));
+  ports.report(desk.claim.name, number, cause);
+}
+
 function factsOf(
   certificates: readonly Bytes[],
   issuedBy: string,
@@ -129,6 +158,8 @@ function factsOf(
   const [leaf] = certificates;
   if (leaf === undefined) throw new OrderFault('an empty chain came', true);
   const { serial, notBefore, notAfter } = readCertificate(leaf, 'either');
+  // it would be renewed at once, and again
+  if (notAfter <= issuedAt) throw new OrderFault('the certificate that came has expired already', true);
   return {
     serial: formatSerial(serial),
     fingerprint: certificateFingerprint(leaf),

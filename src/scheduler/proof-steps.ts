@@ -2,7 +2,7 @@
 import type { Seen } from '../domain/renewal/ports.ts';
 import { observe, observeBefore } from '../domain/renewal/proof.ts';
 import * as facts from '../domain/renewal/transitions.ts';
-import { type Endpoint, versionState } from '../domain/renewal/version.ts';
+import type { Endpoint } from '../domain/renewal/version.ts';
 import type { Desk } from './desk.ts';
 import type { SchedulerPorts } from './ports.ts';
 import { draw, tell } from './telling.ts';
@@ -57,7 +57,7 @@ export async function mark(
     ports.report(desk.claim.name, number, as);
     return;
   }
-  const before = desk.versions().filter((version) => versionState(version) === 'current');
+  const before = facts.overtaken(desk.versions(), number);
   await desk.record(() => ({
     managed: (found) => ({ ...found, failures: 0, heldUntil: 0 }),
     versions: [
@@ -68,7 +68,7 @@ export async function mark(
       ports.draft('managed.current', 'allowed', {
         managed: desk.claim.name,
         version: number,
-        supersedes: before[0]?.number ?? null,
+        supersedes: before.at(-1)?.number ?? null,
       }),
     ],
   }));

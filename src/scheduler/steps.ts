@@ -2,7 +2,7 @@
 import type { Step } from '../domain/renewal/reconcile.ts';
 import { deliver, retire, revoke } from './delivery-steps.ts';
 import type { Desk } from './desk.ts';
-import { order, start } from './order-steps.ts';
+import { giveUp, order, start } from './order-steps.ts';
 import type { SchedulerPorts } from './ports.ts';
 import { alarm, look, mark, rollBack } from './proof-steps.ts';
 
@@ -15,6 +15,8 @@ export async function take(
   switch (step.kind) {
     case 'start':
       return start(desk, ports, step.reason);
+    case 'give-up':
+      return giveUp(desk, ports, step.version);
     case 'order':
       return order(desk, ports, step.version, signal);
     case 'look-before':

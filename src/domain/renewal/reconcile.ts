@@ -7,7 +7,7 @@
  * it) → current → previous → retired (revoked where life is left).
  */
 import { DAY, type Duration, type Instant, SECOND } from '../../base/clock.ts';
-import { renewalDue } from './due.ts';
+import { earliestAgain, isFirst, renewalDue } from './due.ts';
 import type { ManagedCertificate, Wish } from './managed.ts';
 import { type Endpoint, isFit, isOver, type Version, versionState } from './version.ts';
 
@@ -26,6 +26,8 @@ export type StartReason = (typeof START_REASONS)[number];
 export type Step =
   /** Make a version: a key and a row, nothing outside yet. */
   | { readonly kind: 'start'; readonly reason: StartReason }
+  /** The wish is another one by now: its order is left alone. */
+  | { readonly kind: 'give-up'; readonly version: number }
   /** Go on with the order of a version. */
   | { readonly kind: 'order'; readonly version: number }
   /** Look at the endpoints before anything is stored: who was healthy then can be missed later. */
@@ -80,8 +82,12 @@ export function reconcile(question: Question): Plan {
     return state === 'pending' || state === 'staged' || state === 'verified';
   });
 
-  if (working !== undefined) advance(question, working, current, steps, times);
-  else begin(question, current, steps, times);
+  if (working === undefined) begin(question, current, steps, times);
+  else if (isStale(question, working)) steps.push({ kind: 'give-up', version: working.number });
+  else {
+    if (isWaiting(working)) begin(question, working, steps, times);
+    if (steps.length === 0) advance(question, working, current, steps, times);
+  }
   // what serves now is kept where it belongs: after a roll-back, and where a target was added
   if (current !== undefined && (working === undefined || working.certificate === null))
     deliver(question.managed.wish, current, now, steps, times);
@@ -89,7 +95,21 @@ export function reconcile(question: Question): Plan {
   return { steps, askAgainAt: Math.min(...times) };
 }
 
-/** Whether a new version is to be made. */
+/** It was to be another certificate than is wished for now: nobody orders it to the end. */
+const isStale = ({ managed }: Question, { certificate, revision }: Version): boolean =>
+  certificate === null && revision !== managed.revision;
+
+/**
+ * It was issued, and waits for targets or endpoints. It can do so for longer than it lives: then the next version starts
+ * beside it, and takes its place. What people ask for waits only for one that goes on by itself.
+ */
+const isWaiting = ({ certificate, notServedAt, degradedAt, deliveries }: Version): boolean =>
+  certificate !== null &&
+  (notServedAt !== null ||
+    degradedAt !== null ||
+    deliveries.some(({ attempts, storedAt }) => attempts > 0 && storedAt === null));
+
+/** Whether a new version is to be made in place of `current`: the one that serves, or one that waits. */
 function begin(
   { managed, issuerRetires, now }: Question,
   current: Version | undefined,
@@ -103,13 +123,18 @@ function begin(
         renewalDue({
           certificate: current.certificate,
           rule: managed.wish.renewal,
-          first: current.number === 1,
+          first: isFirst(current),
         }),
-        current.certificate.notAfter,
+        current.certificate.notAfter + 1,
       );
     return;
   }
   if (managed.pausedAt !== null) return;
+  // the same reason again, already: a certificate that is due when it comes makes no loop
+  if (current?.certificate && reason === current.reason && earliestAgain(current.certificate) > now) {
+    times.push(earliestAgain(current.certificate));
+    return;
+  }
   // what people ask for waits for nobody; what failed does
   if (managed.heldUntil > now && reason !== 'asked') times.push(managed.heldUntil);
   else steps.push({ kind: 'start', reason });
@@ -128,7 +153,7 @@ function whyNow(
   if (certificate.bad !== null) return certificate.bad;
   if (certificate.notAfter < now) return 'expired';
   if (issuerRetires(certificate.issuedBy)) return 'issuer';
-  const due = renewalDue({ certificate, rule: managed.wish.renewal, first: current.number === 1 });
+  const due = renewalDue({ certificate, rule: managed.wish.renewal, first: isFirst(current) });
   return due <= now ? 'due' : undefined;
 }
 
@@ -222,17 +247,22 @@ function watch(
 
 /** What is over: a previous version after the grace, a rolled-back one at once; then its certificate. */
 function clear(
-  { managed, now }: Question,
+  question: Question,
   version: Version,
   current: Version | undefined,
   steps: Step[],
   times: Instant[],
 ): void {
+  const { managed, now } = question;
   const state = versionState(version);
   if (version.retiredAt === null) {
     const from =
       state === 'previous' ? version.supersededAt : state === 'rolled-back' ? version.rolledBackAt : null;
-    if (from === null) return;
+    if (from === null) {
+      if (isOvertaken(question, version))
+        steps.push({ kind: 'retire', version: version.number, lapses: true });
+      return;
+    }
     const until = from + managed.wish.grace;
     // a roll-back is over when the pair before is in place again
     const restored =
@@ -243,8 +273,17 @@ function clear(
     else if (until > now) times.push(until);
     return;
   }
-  if (!isOver(version)) steps.push({ kind: 'revoke', version: version.number });
+  if (isOver(version)) return;
+  if (version.nextTryAt <= now) steps.push({ kind: 'revoke', version: version.number });
+  else times.push(version.nextTryAt);
 }
+
+/** It waited until it had expired, and a newer one was made. */
+const isOvertaken = ({ versions, now }: Question, { number, certificate, currentAt }: Version): boolean =>
+  certificate !== null &&
+  currentAt === null &&
+  certificate.notAfter < now &&
+  versions.some((other) => other.number > number && other.certificate !== null);
 
 const lapses = ({ certificate }: Version, now: Instant): boolean =>
   certificate === null || certificate.notAfter - now < LAPSES;

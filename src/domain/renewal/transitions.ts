@@ -3,7 +3,7 @@ import type { Instant } from '../../base/clock.ts';
 import type { ManagedCertificate } from './managed.ts';
 import type { StartReason } from './reconcile.ts';
 import { DELIVERY_PATIENCE, nextDeliveryTry, nextOrderTry } from './retry.ts';
-import { type Delivery, type Endpoint, type IssuedFacts, type Version } from './version.ts';
+import { type Delivery, type Endpoint, type IssuedFacts, type Version, versionState } from './version.ts';
 
 export const startedVersion = (
   { name, revision }: ManagedCertificate,
@@ -138,11 +138,32 @@ export const marked = (
   now: Instant,
 ): Version => ({ ...version, [`${as}At`]: now, ...(as === 'staged' && { looks: 0 }) });
 
+/** Whose place it takes: the one that served, and those that waited for targets or endpoints until it came. */
+export const overtaken = (versions: readonly Version[], number: number): Version[] =>
+  versions.filter(
+    (version) =>
+      version.number < number &&
+      version.certificate !== null &&
+      ['pending', 'staged', 'verified', 'current'].includes(versionState(version)),
+  );
+
 export const retired = (version: Version, lapses: boolean, now: Instant): Version => ({
   ...version,
   retiredAt: now,
   lapses,
+  // of the revocation from here on
+  attempts: 0,
+  nextTryAt: now,
 });
+
+/** The CA did not take the revocation: later, or never where the certificate lapses meanwhile. */
+export const revocationDelayed = (
+  version: Version,
+  lapses: boolean,
+  error: string,
+  now: Instant,
+  draw: number,
+): Version => ({ ...orderDelayed(version, error, now, draw, undefined), lapses });
 
 export const notServed = (version: Version, now: Instant): Version => ({ ...version, notServedAt: now });
 export const degraded = (version: Version, now: Instant): Version => ({ ...version, degradedAt: now });

@@ -1,7 +1,7 @@
 /** Managed certificates as the API shows them. */
 import type { ManagedResource, ManagedSpec, VersionView } from '../../api/managed.ts';
 import { formatInstant, type Instant } from '../../base/clock.ts';
-import { renewalDue } from '../../domain/renewal/due.ts';
+import { isFirst, renewalDue } from '../../domain/renewal/due.ts';
 import type { ManagedCertificate } from '../../domain/renewal/managed.ts';
 import { type Delivery, type Version, versionState } from '../../domain/renewal/version.ts';
 
@@ -14,7 +14,7 @@ export function viewManaged(managed: ManagedCertificate, versions: readonly Vers
       : renewalDue({
           certificate: current.certificate,
           rule: managed.wish.renewal,
-          first: current.number === 1,
+          first: isFirst(current),
         });
   return {
     name: managed.name,

@@ -5,6 +5,7 @@ import { reconcile, type Step } from '../../../src/domain/renewal/reconcile.ts';
 import * as facts from '../../../src/domain/renewal/transitions.ts';
 import {
   type Endpoint,
+  isOver,
   type Sighting,
   type Version,
   versionState,
@@ -20,6 +21,10 @@ interface Outside {
   /** Throws what the CA answers. */
   order: (version: number, now: Instant) => void;
   life: number;
+  /** Of the CA (RFC 9773). */
+  window: (now: Instant) => { readonly start: Instant; readonly end: Instant } | null;
+  /** Throws what the CA answers. */
+  revoke: (version: number, now: Instant) => void;
 }
 
 /** The scheduler and the world in a few lines: steps are done and recorded as the scheduler does. */
@@ -59,6 +64,8 @@ class World {
       deliver: () => undefined,
       order: () => undefined,
       life: 90 * DAY,
+      window: () => null,
+      revoke: () => undefined,
       ...outside,
     };
   }
@@ -83,6 +90,9 @@ class World {
         this.#put(facts.startedVersion(this.managed, this.versions.length + 1, step.reason, now));
         this.managed = { ...this.managed, renewAskedAt: null };
         return;
+      case 'give-up':
+        this.#put(facts.orderFailed(this.#of(step.version), 'changed', now));
+        return;
       case 'order': {
         const version = this.#of(step.version);
         try {
@@ -97,7 +107,7 @@ class World {
               issuedAt: now,
               issuedBy: 'servers-1',
               draw: 0.5,
-              window: null,
+              window: this.outside.window(now),
               bad: null,
             }),
           );
@@ -122,8 +132,8 @@ class World {
         return;
       case 'mark': {
         if (step.as === 'current') {
-          const before = this.versions.find((version) => versionState(version) === 'current');
-          if (before !== undefined) this.#put(facts.marked(before, 'superseded', now));
+          for (const before of facts.overtaken(this.versions, step.version))
+            this.#put(facts.marked(before, 'superseded', now));
           this.managed = { ...this.managed, failures: 0, heldUntil: 0 };
         }
         this.#put(facts.marked(this.#of(step.version), step.as, now));
@@ -145,8 +155,16 @@ class World {
       case 'retire':
         this.#put(facts.retired(this.#of(step.version), step.lapses, now));
         return;
-      case 'revoke':
-        this.#put(facts.marked(this.#of(step.version), 'revoked', now));
+      case 'revoke': {
+        const version = this.#of(step.version);
+        try {
+          this.outside.revoke(step.version, now);
+          this.#put(facts.marked(version, 'revoked', now));
+        } catch (error) {
+          const over = (version.certificate?.notAfter ?? 0) <= now;
+          this.#put(facts.revocationDelayed(version, over, String(error), now, 0));
+        }
+      }
     }
   }
 
@@ -176,9 +194,7 @@ class World {
     for (let turns = 0; turns < 100_000; turns += 1) {
       const { steps, askAgainAt } = reconcile({
         managed: this.managed,
-        versions: this.versions.filter(
-          ({ retiredAt, revokedAt }) => retiredAt === null || revokedAt === null,
-        ),
+        versions: this.versions.filter((version) => !isOver(version)),
         issuerRetires: () => false,
         now: this.now,
       });
@@ -343,6 +359,75 @@ describe('the loop', () => {
     const times = world.steps('order').map(({ at }) => at);
     for (const at of times)
       expect(times.filter((other) => other >= at && other < at + HOUR).length).toBeLessThan(5);
+  });
+
+  test('what nobody serves is renewed when it is due itself, and takes nothing with it', () => {
+    let mended = false;
+    const world = new World({
+      sees: (version) => [['192.0.2.1:443', version === 1 || mended ? 'new' : 'old']],
+    }).runUntil(T0 + MINUTE);
+    world.managed = { ...world.managed, renewAskedAt: world.now };
+    world.runUntil(T0 + 50 * DAY);
+    expect(world.states()).toEqual(['current', 'staged']);
+    world.runUntil(T0 + 75 * DAY);
+    expect(world.states()).toEqual(['current', 'staged', 'staged']);
+    mended = true;
+    world.runUntil(world.now + 5 * MINUTE);
+    expect(world.states()).toEqual(['retired', 'retired', 'current']);
+    expect(world.steps('revoke').map(({ step }) => step)).toEqual(
+      [1, 2].map((version) => ({ kind: 'revoke', version })),
+    );
+  });
+
+  test('a target that never comes back: one new version each period, and the expired ones go', () => {
+    const world = new World({
+      deliver: () => {
+        throw new Error('down');
+      },
+      life: DAY,
+    }).runUntil(T0 + 5 * DAY);
+    expect(world.steps('order').length).toBeGreaterThan(7);
+    expect(world.steps('order').length).toBeLessThan(13);
+    expect(world.versions.filter((version) => !isOver(version)).length).toBeLessThanOrEqual(3);
+  });
+
+  test('a wish that changes while its order waits: the old order is left, the new one is not held up', () => {
+    const world = new World({
+      order: (version) => {
+        if (version === 1) throw new Error('the CA says no');
+      },
+    }).runUntil(T0 + MINUTE);
+    world.managed = { ...world.managed, revision: 2 };
+    world.runUntil(T0 + 2 * MINUTE);
+    expect(world.states()).toEqual(['failed', 'current']);
+    expect(world.versions[1]?.revision).toBe(2);
+  });
+
+  test('a CA whose windows all lie in the past makes no loop', () => {
+    const world = new World({
+      window: (now) => ({ start: now - 2 * DAY, end: now - DAY }),
+    }).runUntil(T0 + 10 * DAY);
+    // the first one is due as it comes; from then on one a day
+    expect(world.steps('order').length).toBeLessThanOrEqual(12);
+    expect(world.steps('order').length).toBeGreaterThan(8);
+  });
+
+  test('a revocation that the CA does not take is tried on a ladder until the certificate lapses', () => {
+    const world = new World({
+      revoke: () => {
+        throw new Error('503');
+      },
+      sees: () => [['192.0.2.1:443', 'new']],
+    }).runUntil(T0 + MINUTE);
+    world.managed = { ...world.managed, renewAskedAt: world.now };
+    world.runUntil(T0 + HOUR);
+    expect(world.states()).toEqual(['retired', 'current']);
+    expect(world.steps('revoke').length).toBeLessThan(4);
+    world.runUntil(T0 + 100 * DAY);
+    expect(world.versions[0]).toMatchObject({ lapses: true, revokedAt: null });
+    expect(
+      world.steps('revoke').filter(({ step }) => step.kind === 'revoke' && step.version === 1).length,
+    ).toBeLessThan(110);
   });
 
   test('paused: nothing new, and on resuming what is due at once', () => {
