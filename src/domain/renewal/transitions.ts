@@ -120,6 +120,9 @@ export function deliveryFailed(
 export const revived = (version: Version, now: Instant): Version => ({
   ...version,
   nextTryAt: now,
+  // its endpoints are looked at now, and told of anew where they still lag
+  looks: 0,
+  notServedAt: null,
   deliveries: version.deliveries.map((delivery) =>
     delivery.storedAt === null ? { ...delivery, attempts: 0, nextTryAt: now, deadAt: null } : delivery,
   ),
