@@ -14,7 +14,7 @@ const SHORT_LIFE = 10 * DAY;
 const LATEST = 19 / 20;
 
 /** Renewals after a renewal that was due are spread over this share of the life. */
-const JITTER = 1 / 20;
+export const JITTER = 1 / 20;
 
 /** A CA whose window lies in the past for every certificate, or an issuer near its end, makes no endless loop. */
 const SPACING = 1 / 20;

@@ -1,6 +1,6 @@
 /** The load that is to come, before a change is saved. */
 import { DAY, HOUR, type Instant } from '../../base/clock.ts';
-import { renewalDue, renewalFraction } from './due.ts';
+import { JITTER, renewalDue, renewalFraction } from './due.ts';
 import type { ManagedCertificate } from './managed.ts';
 import type { IssuedFacts } from './version.ts';
 
@@ -21,10 +21,13 @@ export interface Planned {
 /** What a certificate that is not yet issued would live: for the plan only. */
 const USUAL_LIFE = { own: 7 * DAY, public: 90 * DAY } as const;
 
+const GOLDEN = (Math.sqrt(5) - 1) / 2;
+
 /** Renewals per hour of each CA, and deliveries of each kind of store, for `days` from `now` on. */
 export class LoadPlan {
   readonly #now: Instant;
   readonly #days: number;
+  #added = 0;
   readonly #lanes = new Map<string, Float64Array>();
 
   constructor(now: Instant, days: number) {
@@ -41,15 +44,35 @@ export class LoadPlan {
       certificate === undefined
         ? (ttl ?? USUAL_LIFE[source.kind])
         : certificate.notAfter - certificate.notBefore;
-    const period = Math.max(1, life * renewalFraction({ notBefore: 0, notAfter: life }, renewal));
+    const period = Math.max(
+      1,
+      life * (renewalFraction({ notBefore: 0, notAfter: life }, renewal) - JITTER / 2),
+    );
     // very short lives are counted by the hour: nobody can ask for a plan that takes for ever
     const step = Math.max(period, HOUR);
+    const draw = this.#draw();
     let at =
-      certificate === undefined ? now : Math.max(renewalDue({ certificate, rule: renewal, first }), now);
+      certificate === undefined
+        ? renewalDue({
+            certificate: { notBefore: now, notAfter: now + life, draw, window: null },
+            rule: renewal,
+            first: true,
+          })
+        : Math.max(renewalDue({ certificate, rule: renewal, first }), now);
+    if (certificate === undefined) {
+      this.#count(lane, now, 1);
+      for (const { kind } of targets) this.#count(`store ${kind}`, now, 1);
+    }
     for (; at < now + this.#days * DAY; at += step) {
       this.#count(lane, at, step / period);
       for (const { kind } of targets) this.#count(`store ${kind}`, at, step / period);
     }
+  }
+
+  /** Evenly over 0 to 1, as draws will be: a plan has none of its own. */
+  #draw(): number {
+    this.#added += 1;
+    return (this.#added * GOLDEN) % 1;
   }
 
   lanes(): PlannedLane[] {

@@ -237,8 +237,16 @@ function watch(
   if (stagedAt !== null && late.length > 0 && stagedAt + wish.grace <= now && notServedAt === null)
     steps.push({ kind: 'not-served', version: number, endpoints: late });
   if (stagedAt !== null && isServed(version)) return;
+  // what broke is judged when its own grace is over, also after people were told that it is not served
+  const isBreaking =
+    degradedAt === null &&
+    endpoints.some(
+      ({ healthyBefore, sighting }) => healthyBefore && (sighting === 'wrong' || sighting === 'unreachable'),
+    );
   const interval =
-    notServedAt !== null ? SLOW_PROBE_INTERVAL : Math.min(PROBE_INTERVAL, Math.max(SECOND, wish.grace / 4));
+    notServedAt !== null && !isBreaking
+      ? SLOW_PROBE_INTERVAL
+      : Math.min(PROBE_INTERVAL, Math.max(SECOND, wish.grace / 4));
   // what was just stored everywhere is looked at now
   const next = stagedAt !== null && version.looks === 0 ? now : (version.probedAt ?? 0) + interval;
   if (next <= now) steps.push({ kind: 'probe', version: number });

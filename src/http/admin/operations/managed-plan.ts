@@ -1,6 +1,7 @@
 /** The load to come, before a change is saved. */
 import type { z } from 'zod';
 import type { PlanQuery, PlanRequest, RenewalPlan } from '../../../api/managed.ts';
+import { isFirst } from '../../../domain/renewal/due.ts';
 import { LoadPlan, type Planned } from '../../../domain/renewal/plan.ts';
 import { versionState } from '../../../domain/renewal/version.ts';
 import type { ManagedCertificate } from '../../../domain/renewal/managed.ts';
@@ -18,7 +19,7 @@ export const managedPlanOperations = ({ managed, clock }: AdminPorts) => {
     return {
       managed: one,
       certificate: current?.certificate ?? undefined,
-      first: current?.number === 1,
+      first: current !== undefined && isFirst(current),
     };
   };
 
