@@ -60,7 +60,9 @@ function places(): WebhookPlaces {
 async function world(status = (): number => 204, types: readonly string[] = []) {
   const clock = new FakeClock(T0);
   const { url, got } = await receiver(status);
-  const { audit, add } = log(() => clock.now());
+  const record = log(() => clock.now());
+  const { audit } = record;
+  const add = (event: string, details?: object): void => record.add(event, details);
   const kept = places();
   const make = (): Webhook =>
     new Webhook({
