@@ -25,9 +25,18 @@ import { formatSerial } from '../x509/certificate.ts';
 import { readCertificateList } from '../x509/crl.ts';
 import type { Hierarchy, HierarchyOptions } from './hierarchy.ts';
 import { caDetails, missing } from './hierarchy-words.ts';
-import { cannotRevoke, misnamed, offline, revokedAlready, rootPreparedAlready } from './root-words.ts';
+import {
+  cannotRevoke,
+  misnamed,
+  offline,
+  ranOut,
+  revokedAlready,
+  rootPreparedAlready,
+} from './root-words.ts';
 import { ensureKey } from './open.ts';
 import { caSigner, crlSigner } from './signers.ts';
+
+const SERVING: Actor = { principal: 'system:schedule', door: 'internal', requestId: 'crl' };
 
 export interface RootsOptions extends HierarchyOptions {
   readonly crls: CrlStore;
@@ -46,9 +55,13 @@ export class Roots {
 
   /** DER of a root's newest CRL. */
   crl = (root: string): Bytes | undefined => this.#crls.get(root)?.der;
-  /** The same, for the status listener. */
-  served(root: string): ServedCrl | undefined {
-    const crl = this.#crls.get(root);
+  /** The same, for the status listener. One that has run out is signed anew first; rejects with `not_ready` where it cannot be. */
+  async serve(name: string): Promise<ServedCrl | undefined> {
+    const { authority, clock } = this.#options;
+    const hasRunOut = (): boolean => (this.#crls.get(name)?.nextUpdate ?? Infinity) <= clock.now();
+    if (hasRunOut() && typeof authority.root(name)?.keyId === 'string') await this.signDueCrls(SERVING);
+    if (hasRunOut()) throw ranOut(name);
+    const crl = this.#crls.get(name);
     return crl && { ...crl, sha256: toHex(sha256(crl.der)), size: crl.der.length, body: crl.der };
   }
   crls = (): readonly StoredCrl[] => [...this.#crls.values()];
@@ -193,7 +206,8 @@ export class Roots {
       .filter(({ name, keyId }) => keyId !== null && crlIsDue(this.#crls.get(name), clock.now()));
     if (due.length === 0) return Promise.resolve();
     return hierarchy.exclusively(async () => {
-      for (const root of due) await this.#sign(root, actor);
+      for (const root of due)
+        if (crlIsDue(this.#crls.get(root.name), clock.now())) await this.#sign(root, actor);
     });
   }
 

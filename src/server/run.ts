@@ -116,7 +116,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
       clock,
       authority,
       issuerCrls: () => crls,
-      rootCrl: (root) => lifecycle?.roots.served(root),
+      rootCrl: async (root) => lifecycle?.roots.serve(root),
     });
     const status = createServer(
       SLOW_CLIENT_LIMITS,
@@ -125,7 +125,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
         crls: {
           now: () => clock.now(),
           crl: async (generation, scope) => crls?.serve(generation, scope),
-          rootCrl: (root) => lifecycle?.roots.served(root),
+          rootCrl: async (root) => lifecycle?.roots.serve(root),
         },
         crlBundles: { now: () => clock.now(), bundle },
         readiness: () => readiness(phase, opened, crls),
@@ -156,9 +156,11 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
     const issuance = issuancePorts(opened, config, statusUrl, () => grants.all(), metrics);
 
     const own = new OwnCertificate({ config, ports: issuance, authority, log });
+    lifecycle = openLifecycle(opened, config, statusUrl, log, published, () => own.refresh(rotate));
+    // a server that was down for long has issuers that are over: their successors come first
+    await lifecycle.keeper.tick();
     const credentials = await own.issue();
     let httpsUrl = config.externalUrl.https.url;
-    lifecycle = openLifecycle(opened, config, statusUrl, log, published, () => own.refresh(rotate));
     const revocation = revocationPorts(opened, config.trustDomain, grants, revocations);
     const ports = adminPorts({
       opened,
@@ -212,9 +214,17 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
         paths.clientFile,
         renderClientFile({ server: httpsUrl, trustDomain: config.trustDomain, configuration: config.file }),
       );
-    await lifecycle.keeper.tick();
+    // as with CRLs, no answer is older than what was answered before the clock went back
+    const forward = { now: () => Math.max(clock.now(), store.latestAuditTime()) };
     ocsp = new OcspService(
-      { ...opened, ports: issuance, inventory: store.inventory, statuses: store.revocations, log },
+      {
+        ...opened,
+        clock: forward,
+        ports: { ...issuance, clock: forward },
+        inventory: store.inventory,
+        statuses: store.revocations,
+        log,
+      },
       ocspCounts,
     );
     revocations.listen(() => ocsp?.statusChanged());

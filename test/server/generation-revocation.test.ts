@@ -12,6 +12,9 @@ import {
   revokedCertificates,
 } from '../../src/x509/crl.ts';
 import { toHex } from '../../src/x509/bytes.ts';
+import { Roots } from '../../src/server/roots.ts';
+import { systemRandom } from '../../src/server/world.ts';
+import { TRUST_DOMAIN, URLS } from '../support/authority.ts';
 import { makeHierarchy, type MemoryHierarchy, OPERATOR } from '../support/hierarchy.ts';
 
 const states = ({ authority }: MemoryHierarchy): string[] =>
@@ -28,6 +31,18 @@ const entriesOf = (h: MemoryHierarchy) => {
 
 const serialOf = (h: MemoryHierarchy, id: string): string =>
   formatSerial(h.authority.generation(id)?.certificate.serial ?? new Uint8Array(0)).replace(/^00/, '');
+
+/** The roots as a start finds them. */
+const reopened = ({ clock, store, keys, authority, hierarchy }: MemoryHierarchy): Roots =>
+  new Roots({
+    ...{ clock, keys, authority, hierarchy, crls: store.crls, authorities: store.authorities },
+    ...{ random: systemRandom(), trustDomain: TRUST_DOMAIN, urls: URLS, inventory: store.inventory },
+    journal: { crlFloor: () => undefined },
+    guard: () => undefined,
+    guardClock: () => undefined,
+    published: () => Promise.resolve(),
+    changed: () => Promise.resolve(),
+  });
 
 describe('a root that revokes a generation', () => {
   test.each(CA_REASONS)(
@@ -161,6 +176,33 @@ describe('the CRL of a root after a clock that had leapt ahead', () => {
     // nothing to accept: nothing happens
     await h.roots.acceptClock('internal', OPERATOR);
     expect(h.roots.crls()[0]).toEqual(after);
+  });
+});
+
+describe('the CRL of a root that has run out', () => {
+  test('is signed anew before it is served, once for all who ask', async () => {
+    const h = await makeHierarchy();
+    await h.keeper.look();
+    h.clock.advance(30 * DAY);
+    const served = await Promise.all([1, 2, 3].map(() => h.roots.serve('internal')));
+    expect(new Set(served.map((crl) => crl?.number)).size).toBe(1);
+    expect(served[0]?.nextUpdate ?? 0).toBeGreaterThan(h.clock.now());
+    expect(await h.roots.serve('nobody')).toBeUndefined();
+  });
+
+  test('is not served where it cannot be signed: the root is offline, or the disk is full', async () => {
+    const [h, near] = [await makeHierarchy({ offline: true }), await makeHierarchy()];
+    await near.keeper.look();
+    const [crl] = near.roots.crls();
+    if (crl === undefined) throw new Error('no CRL');
+    await h.store.crls.put(crl, []);
+    const roots = reopened(h);
+    expect((await roots.serve('internal'))?.number).toBe(crl.number);
+    h.clock.advance(30 * DAY);
+    await expect(roots.serve('internal')).rejects.toMatchObject({ code: 'not_ready' });
+    near.clock.advance(30 * DAY);
+    near.store.failWith = new Error('the disk is full') as never;
+    await expect(near.roots.serve('internal')).rejects.toThrow('the disk is full');
   });
 });
 

@@ -24,7 +24,8 @@ export interface CrlPorts {
    * `not_ready` where that does not succeed.
    */
   readonly crl: (generation: string, scope: CrlScope) => Promise<ServedCrl | undefined>;
-  readonly rootCrl: (root: string) => ServedCrl | undefined;
+  /** Likewise for a root. */
+  readonly rootCrl: (root: string) => Promise<ServedCrl | undefined>;
 }
 
 const NAME = '[a-z0-9][a-z0-9._-]{0,62}';
