@@ -227,6 +227,7 @@ export class MemoryStore {
   readonly publishedCrls = new MemoryPublishedCrls({
     write: (change) => this.#write(change),
     append: (drafts) => this.#append(drafts),
+    putRevocation: (revocation) => this.revocations.put(revocation),
     revocations: this.revocations.all,
   });
 
