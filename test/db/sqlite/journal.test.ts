@@ -234,13 +234,21 @@ describe('floors of CRL numbers', () => {
     ...{ scope, number, thisUpdate },
   });
 
-  test('only rise, each by itself, and are the highest of all scopes', async () => {
+  test('only rise, and are the highest of all scopes', async () => {
     const { journal } = openTestStore();
     expect(journal.crlFloor('servers-1')).toBeUndefined();
     await journal.advance(undefined, [floor(2n ** 100n, 5), floor(9n, 7, 3)], []);
     await journal.advance(undefined, [floor(4n, 6)], []);
     expect(journal.crlFloor('servers-1')).toEqual({ number: 2n ** 100n, thisUpdate: 7 });
     expect(journal.crlFloor('servers-2')).toBeUndefined();
+  });
+
+  test('take their date along: one that an operator took back does not return', async () => {
+    const { journal } = openTestStore();
+    await journal.advance(undefined, [floor(4n, 60)], []);
+    await journal.advance(undefined, [floor(5n, 7)], []);
+    await journal.advance(undefined, [floor(4n, 60)], []);
+    expect(journal.crlFloor('servers-1')).toEqual({ number: 5n, thisUpdate: 7 });
   });
 
   test('the place is forgotten where the journal is left', async () => {
