@@ -352,6 +352,21 @@ export function acmeStoreContract({ name, open }: StoreBackend): void {
       expect(await acme.rates.prune(NOON + HOUR)).toBe(2);
     });
 
+    test('RFC 8555 6.6: of a bucket that is looked at nothing is taken; full, it refuses the others', async () => {
+      const { acme } = open();
+      const one = { key: 'a', rate: { burst: 1, interval: MINUTE } };
+      const other = { key: 'b', rate: { burst: 1, interval: MINUTE } };
+      const look = { ...one, look: true };
+      for (let i = 0; i < 3; i++) expect(await acme.rates.take([look], NOON)).toEqual({ allowed: true });
+      expect(await acme.rates.take([one], NOON)).toEqual({ allowed: true });
+      expect(await acme.rates.take([look, other], NOON)).toEqual({
+        allowed: false,
+        key: 'a',
+        at: NOON + MINUTE,
+      });
+      expect(await acme.rates.take([other], NOON)).toEqual({ allowed: true });
+    });
+
     test('RFC 9773 4.2: moved windows are found by issuer, newest first', async () => {
       const { acme } = open();
       const window = (n: number, issuer = 'servers') => ({

@@ -206,13 +206,14 @@ export class MemoryAcme implements AcmeStore {
   readonly rates: AcmeStore['rates'] = {
     take: (buckets, now) =>
       this.#write(() => {
-        const taken = buckets.map(({ key, rate }) => ({
+        const taken = buckets.map(({ key, rate, look }) => ({
           key,
+          look,
           ...arrivalAfter(this.#rates.get(key), rate, now),
         }));
         const [full] = taken.filter(({ at }) => at > now).sort((a, b) => b.at - a.at);
         if (full !== undefined) return { allowed: false as const, key: full.key, at: full.at };
-        for (const { key, arrival } of taken) this.#rates.set(key, arrival);
+        for (const { key, arrival, look } of taken) if (look !== true) this.#rates.set(key, arrival);
         return { allowed: true as const };
       }),
     prune: (now) =>

@@ -10,7 +10,7 @@ import { isId, newId } from './ids.ts';
 import { orderIsOver } from './orders.ts';
 import { AcmeProblem, notFound } from './problem.ts';
 import type { AccountChange } from './ports.ts';
-import { takeRate } from './rate-limit.ts';
+import { newAccountFrom, takeRate } from './rate-limit.ts';
 import { termsNotAgreed } from './terms.ts';
 import {
   type AccountRequest,
@@ -44,7 +44,7 @@ export async function newAccount(ports: AcmePorts, request: AcmeRequest): Promis
   if (directory.terms !== undefined && !agreed) throw termsNotAgreed(directory.terms);
   const now = ports.issuance.clock.now();
   const external = bindExternalKey(ports, request, payload, now);
-  await takeRate(ports, [['accountsPerAddress', call.door.address ?? 'local']]);
+  await takeRate(ports, [newAccountFrom(call.door.address)]);
 
   const account: AcmeAccount = {
     id: newId(ports.issuance.random, now),

@@ -113,10 +113,10 @@ export interface Rate {
 export interface RateStore {
   /**
    * Takes one from each of the buckets, or from none: then it says when the fullest one has room again. The keys say
-   * what is counted: `order:account:…`.
+   * what is counted: `order:account:…`. Of a bucket that is only looked at nothing is taken.
    */
   take(
-    buckets: readonly { readonly key: string; readonly rate: Rate }[],
+    buckets: readonly { readonly key: string; readonly rate: Rate; readonly look?: boolean }[],
     now: Instant,
   ): Promise<
     { readonly allowed: true } | { readonly allowed: false; readonly key: string; readonly at: Instant }

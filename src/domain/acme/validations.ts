@@ -15,6 +15,7 @@ import {
 } from './authorization.ts';
 import { type AcmePorts, accountUrl } from './context.ts';
 import { identifierOf } from './identifier.ts';
+import { countRate, failureOf } from './rate-limit.ts';
 import { keyOfAccount } from './request.ts';
 import type { ValidationOutcome, ValidationStep } from './validation-port.ts';
 
@@ -91,6 +92,7 @@ export class Validations {
       log: log.slice(-MOST_STEPS),
     };
     const actor = { principal: accountPrincipalId(account), door };
+    if (!outcome.ok) await countRate(this.#ports, [failureOf(account, one.name)]);
     await store.authorizations.settle(one.id, attempt, [
       acmeDraft(
         at,
