@@ -1,7 +1,9 @@
 /** Revocation, wired: the domain on the store, and who is told when something was revoked. */
 import { setImmediate } from 'node:timers/promises';
 import type { Log } from '../base/log.ts';
+import type { Metrics } from '../base/metrics.ts';
 import type { GrantBook } from '../domain/identity/grant-book.ts';
+import type { RevocationStore } from '../domain/revocation/ports.ts';
 import type { RevocationPorts } from '../domain/revocation/request.ts';
 import type { OpenedData } from './open.ts';
 
@@ -39,6 +41,7 @@ export function revocationPorts(
   trustDomain: RevocationPorts['trustDomain'],
   grants: GrantBook,
   events: RevocationEvents,
+  metrics: Pick<Metrics, 'revocation'>,
 ): RevocationPorts {
   return {
     clock,
@@ -46,9 +49,19 @@ export function revocationPorts(
     grantsOf: (principal) => grants.of(principal),
     ledger: trail.ledger,
     inventory: store.inventory,
-    store: trail.revocations,
+    store: counted(trail.revocations, metrics),
     generations: () => authority.allGenerations(),
     revoked: (generation, shard) => events.revoked(generation, shard),
     pause: () => setImmediate(),
   };
 }
+
+/** What is durable counts, at whichever door it was asked for. */
+const counted = (store: RevocationStore, metrics: Pick<Metrics, 'revocation'>): RevocationStore => ({
+  ...store,
+  async revoke(orders, recordedAt) {
+    const results = await store.revoke(orders, recordedAt);
+    orders.forEach(({ revocation: { reason } }, i) => metrics.revocation(reason, results[i] ?? 'already'));
+    return results;
+  },
+});

@@ -161,7 +161,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
     await lifecycle.keeper.tick();
     const credentials = await own.issue();
     let httpsUrl = config.externalUrl.https.url;
-    const revocation = revocationPorts(opened, config.trustDomain, grants, revocations);
+    const revocation = revocationPorts(opened, config.trustDomain, grants, revocations, metrics);
     const ports = adminPorts({
       opened,
       config,

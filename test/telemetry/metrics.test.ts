@@ -32,6 +32,8 @@ describe('metrics', () => {
     metrics.certificateIssued('servers', 'server', 'rest');
     metrics.refused('not_granted');
     metrics.httpRequest('/api/v1/certificates', 'POST', 201, 0.003);
+    metrics.revocation('keyCompromise', 'revoked');
+    metrics.revocation('keyCompromise', 'raised');
     metrics.revocationVisible('ocsp', 1.5);
     const { contentType, body } = await metrics.render();
     expect(contentType).toMatch(/^text\/plain; version=0\.0\.4/);
@@ -41,6 +43,8 @@ describe('metrics', () => {
       'chancery_refusals_total{code="not_granted"} 1',
       'chancery_http_requests_total{route="/api/v1/certificates",method="POST",status="201"} 1',
       'chancery_http_request_duration_seconds_count{route="/api/v1/certificates"} 1',
+      'chancery_revocations_total{reason="keyCompromise",result="revoked"} 1',
+      'chancery_revocations_total{reason="keyCompromise",result="raised"} 1',
       'chancery_revocation_visible_seconds_count{via="ocsp"} 1',
       'chancery_issuer_not_after_timestamp_seconds{generation="servers-1"} 1800000000',
       'chancery_issuer_needs_signature{issuer="servers"} 1',
