@@ -273,6 +273,15 @@ function orderError(authorizations: readonly AcmeAuthorization[]): object {
     : {
         type: PROBLEM_NAMESPACE + problem.type,
         detail: problem.detail,
-        ...(failed !== undefined && { identifier: identifierOf(failed.name) }),
+        // RFC 8555 6.7.1: an identifier stands in a subproblem only
+        ...(failed !== undefined && {
+          subproblems: [
+            {
+              type: PROBLEM_NAMESPACE + problem.type,
+              detail: problem.detail,
+              identifier: identifierOf(failed.name),
+            },
+          ],
+        }),
       };
 }
