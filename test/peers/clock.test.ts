@@ -3,7 +3,8 @@
  * and of the command line. A drill of the runbook “The clock was wrong”.
  */
 import { globSync, renameSync, writeFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DAY, MINUTE, SECOND } from '../../src/base/clock.ts';
@@ -316,6 +317,79 @@ describe('that was bogus: the clock is right again, and an operator says so', ()
     for (const event of ['clock.alarm', 'clock.accepted', 'crl.clock.accepted'])
       expect(audit.stdout, event).toContain(event);
   });
+});
+
+describe('an offline root that nobody asked in time', () => {
+  let late: Installation;
+  afterAll(() => late.remove());
+
+  test(
+    'signs the requests that the stopped server makes; then all starts again',
+    { timeout: 180_000 },
+    async () => {
+      const past = new FakeTime(`/tmp/chancery-past-${process.pid}`, -400 * DAY);
+      const folder = await mkdtemp(join(tmpdir(), 'chancery-vault-'));
+      const [passphraseFile, vault] = [join(folder, 'passphrase'), join(folder, 'vault')];
+      writeFileSync(passphraseFile, 'correct horse battery staple\n', { mode: 0o600 });
+      const away = ['--root-key-out', vault, '--root-passphrase-file', passphraseFile];
+      late = await install('', away, { ...process.env, ...past.environment });
+      const here = ['--data', late.data, '--config', late.config];
+      const must = async (...args: readonly string[]): Promise<Run> => {
+        const ran = await tryRun(args);
+        expect(ran, `${args.join(' ')}: ${ran.stderr}`).toMatchObject({ code: 0 });
+        return ran;
+      };
+      const key = (root: string) => [
+        '--root-key',
+        join(vault, `${root}.root.json`),
+        '--passphrase-file',
+        passphraseFile,
+      ];
+      await expect(spawnServer(late)).rejects.toThrow(/only until/);
+      for (const [name, root] of [
+        ['servers', 'internal'],
+        ['clients', 'internal'],
+        ['workload', 'workload'],
+      ] as const) {
+        const [csr, crt] = [join(folder, `${name}.csr`), join(folder, `${name}.crt`)];
+        await must('server', 'admin', 'renew-issuer', name, '--out', csr, ...here);
+        await must('ca', 'sign-csr', csr, ...key(root), '--out', crt);
+        const renewed = await must('server', 'admin', 'renew-issuer', name, '--certificate', crt, ...here);
+        expect(renewed.stdout).toContain(`${name}-2 issues now`);
+      }
+      await must('server', 'admin', 'recover', ...here);
+      const server = await spawnServer(late);
+      for (const root of ['internal', 'workload']) {
+        expect((await fetch(`http://127.0.0.1:${late.status}/crl/${root}.crl`)).status, root).toBe(503);
+        const crl = join(folder, `${root}.crl`);
+        await must('ca', 'sign-crl', ...key(root), '--out', crl);
+        await must('ca', 'import-crl', crl, '--data', late.data);
+        expect((await fetch(`http://127.0.0.1:${late.status}/crl/${root}.crl`)).status, root).toBe(200);
+      }
+      await must(
+        'cert',
+        'issue',
+        '--profile',
+        'server',
+        '--dns',
+        'a.example.test',
+        '--out',
+        join(folder, 'a'),
+        '--data',
+        late.data,
+      );
+      const audit = await must('audit', 'list', '--limit', '200', '-o', 'json', '--data', late.data);
+      for (const event of [
+        'generation.requested',
+        'generation.imported',
+        'generation.activated',
+        'admin.recovered',
+      ])
+        expect(audit.stdout, event).toContain(event);
+      expect(await server.kill('SIGTERM')).toBe(0);
+      await rm(folder, { recursive: true, force: true });
+    },
+  );
 });
 
 describe('a server that was down for longer than its issuers live', () => {
