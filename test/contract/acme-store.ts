@@ -282,6 +282,18 @@ export function acmeStoreContract({ name, open }: StoreBackend): void {
       expect(audit.last()?.sequence).toBe(1);
     });
 
+    test('RFC 8555 7.1.6: a challenge that ends before it is on record is begun and ended in one', async () => {
+      const { acme, audit } = open();
+      await acme.orders.add(order(1), [authorization(1)], [], never);
+      await acme.authorizations.settle(acmeId(1), attempt({ startedAt: NOON + 1 }), [draft]);
+      await acme.authorizations.settle(acmeId(1), attempt({ type: 'dns-01' }), [draft]);
+      await acme.authorizations.settle(acmeId(1), attempt({ validatedAt: NOON + 9 }), [draft]);
+      await acme.authorizations.settle(acmeId(5), attempt(), [draft]);
+      expect(await acme.authorizations.begin(acmeId(1), 'http-01', NOON)).toBe(false);
+      expect(acme.authorizations.find(acmeId(1))?.attempts).toEqual([attempt({ startedAt: NOON + 1 })]);
+      expect(audit.last()?.sequence).toBe(1);
+    });
+
     test('a failed challenge keeps its problem', async () => {
       const { acme } = open();
       await acme.orders.add(order(1), [authorization(1)], [], never);

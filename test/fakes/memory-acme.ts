@@ -170,12 +170,12 @@ export class MemoryAcme implements AcmeStore {
     settle: (id, attempt, audit) =>
       this.#write((append) => {
         const one = this.#authorizations.get(id);
-        const begun = one?.attempts.find(
-          ({ type, validatedAt, failedAt }) =>
-            type === attempt.type && validatedAt === null && failedAt === null,
-        );
-        if (one === undefined || begun === undefined) return;
-        const attempts = [{ ...attempt, startedAt: begun.startedAt }];
+        const [begun] = one?.attempts ?? [];
+        if (one === undefined) return;
+        if (begun !== undefined) {
+          if (begun.type !== attempt.type || begun.validatedAt !== null || begun.failedAt !== null) return;
+        }
+        const attempts = [{ ...attempt, startedAt: begun?.startedAt ?? attempt.startedAt }];
         this.#authorizations.set(id, { ...one, attempts });
         append(audit);
       }),

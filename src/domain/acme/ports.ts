@@ -79,7 +79,7 @@ export interface AuthorizationStore {
   findForName(account: string, name: Name, limit: number): readonly AcmeAuthorization[];
   /** Notes that the client answered the challenge; false when one of the authorization was answered before. */
   begin(id: string, type: ValidationType, at: Instant): Promise<boolean>;
-  /** Notes how it ended; the first time stays. */
+  /** Notes how it ended, and that it was begun where nothing is on record of any; the first time stays. */
   settle(id: string, attempt: ChallengeAttempt, audit: readonly AuditDraft[]): Promise<void>;
   /** The first time stays. */
   deactivate(id: string, at: Instant, audit: readonly AuditDraft[]): Promise<void>;
