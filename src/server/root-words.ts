@@ -47,3 +47,10 @@ export const ranOut = (name: string): ChanceryError =>
     fix: 'Of an offline root: chancery ca sign-crl, then chancery ca import-crl.',
     retryAfter: 60,
   });
+
+export const takesBack = (root: string, generations: readonly Pick<Generation, 'id'>[]): ChanceryError =>
+  new ChanceryError('chain_rejected', {
+    message: `the CRL of ${root} does not name ${generations.map(({ id }) => id).join(', ')}, which ${root} had revoked`,
+    rule: 'RFC 5280 3.3: an entry stays until a regular CRL after its certificate’s expiry named it',
+    fix: 'Sign it again from the newest CRL: chancery ca sign-crl.',
+  });

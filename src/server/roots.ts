@@ -1,12 +1,18 @@
 /** Roots through time, and their CRLs. */
-import { floorToSecond, formatInstant, type Instant } from '../base/clock.ts';
+import { floorToSecond, formatInstant } from '../base/clock.ts';
 import type { AuditDraft } from '../domain/audit/entry.ts';
 import { judgeForeignRoot } from '../domain/issuance/foreign-ca.ts';
 import { refuseActivation, refuseRootRetirement } from '../domain/issuance/generations.ts';
 import { prepareRoot, rootName, signCaCertificate } from '../domain/issuance/hierarchy.ts';
 import type { Generation, Root } from '../domain/issuance/issuer.ts';
 import { newSerial } from '../domain/issuance/serial.ts';
-import { type CaReason, withCaEntry } from '../domain/revocation/ca-revocation.ts';
+import {
+  addedBy,
+  type CaReason,
+  notIn,
+  withCaEntry,
+  withRevocations,
+} from '../domain/revocation/ca-revocation.ts';
 import {
   crlIsDue,
   judgeForeignCrl,
@@ -32,7 +38,9 @@ import {
   ranOut,
   revokedAlready,
   rootPreparedAlready,
+  takesBack,
 } from './root-words.ts';
+import { type Addition, crlDetails, forgottenBy, highestOf, NOTHING_MORE } from './root-crl.ts';
 import { ensureKey } from './open.ts';
 import { caSigner, crlSigner } from './signers.ts';
 
@@ -148,11 +156,20 @@ export class Roots {
     const { hierarchy, authority, clock } = this.#options;
     return hierarchy.exclusively(async () => {
       const crl = judgeForeignCrl(der, authority.roots(), (root) => this.#crls.get(root), clock.now());
+      this.#refuseForgotten(crl);
       await this.#put(crl, hierarchy.draft(actor, 'crl.imported', crlDetails(crl)));
       // it may revoke a generation
       await this.#changed();
       return crl;
     });
+  }
+
+  /** Throws `chain_rejected` for a CRL that takes back what its root revoked here: that stays until it has expired. */
+  #refuseForgotten(crl: StoredCrl): void {
+    const { authority, crls } = this.#options;
+    const before = this.#crls.get(crl.root);
+    const ours = forgottenBy(crl, before, crls.journaled(crl.root), authority.allGenerations());
+    if (ours.length > 0) throw takesBack(crl.root, ours);
   }
 
   /**
@@ -200,32 +217,45 @@ export class Roots {
 
   /** Signs the CRLs that are due, of the roots whose key is here. */
   signDueCrls(actor: Actor): Promise<void> {
-    const { hierarchy, authority, clock } = this.#options;
-    const due = authority
-      .roots()
-      .filter(({ name, keyId }) => keyId !== null && crlIsDue(this.#crls.get(name), clock.now()));
+    const { hierarchy, authority } = this.#options;
+    const due = authority.roots().filter(({ name, keyId }) => keyId !== null && this.needsCrl(name));
     if (due.length === 0) return Promise.resolve();
     return hierarchy.exclusively(async () => {
-      for (const root of due)
-        if (crlIsDue(this.#crls.get(root.name), clock.now())) await this.#sign(root, actor);
+      for (const root of due) if (this.needsCrl(root.name)) await this.#sign(root, actor);
     });
+  }
+
+  /**
+   * The newest CRL of a root nears its end, or the journal tells of a later one or of what it does not name: after a
+   * restore it is older than what relying parties have seen.
+   */
+  needsCrl(name: string): boolean {
+    const { clock, crls, journal } = this.#options;
+    const crl = this.#crls.get(name);
+    if (crlIsDue(crl, clock.now())) return true;
+    const floor = journal.crlFloor(name);
+    if (floor !== undefined && crl !== undefined && crl.number < floor.number) return true;
+    return notIn(crl && readCertificateList(crl.der).entries, crls.journaled(name)).length > 0;
   }
 
   /** What an earlier CRL revoked stays revoked. */
   async #sign(root: Root, actor: Actor, more: Addition = NOTHING_MORE): Promise<void> {
     if (root.keyId === null) return;
-    const { clock, keys, hierarchy, journal } = this.#options;
+    const { clock, keys, hierarchy, journal, crls } = this.#options;
     const before = this.#crls.get(root.name);
     const floor = journal.crlFloor(root.name);
+    // of what was signed since, the date is known: an operator may have taken a bogus one back
+    const told = before !== undefined && before.number > (floor?.number ?? 0n) ? 0 : (floor?.thisUpdate ?? 0);
     // thisUpdate never goes back, whatever the clock does and whatever was restored, unless an operator says so
-    const latest = more.acceptClock === true ? 0 : Math.max(before?.thisUpdate ?? 0, floor?.thisUpdate ?? 0);
+    const latest = more.acceptClock === true ? 0 : Math.max(before?.thisUpdate ?? 0, told);
     const now = Math.max(clock.now(), latest);
+    const entries = more.entries(before, floorToSecond(now));
     const prepared = PreparedCrl.of({
       issuer: root,
       number: nextCrlNumber(highestOf(before?.number, floor?.number), now),
       now,
       life: NEAR_ROOT_CRL_LIFE,
-      entries: more.entries(before, floorToSecond(now)),
+      entries: withRevocations(entries, notIn(entries, crls.journaled(root.name))),
     });
     const der = signCrl(crlSigner(keys), root.keyId, prepared);
     const { number, thisUpdate, nextUpdate } = prepared;
@@ -234,7 +264,9 @@ export class Roots {
   }
 
   async #put(crl: StoredCrl, ...audit: readonly AuditDraft[]): Promise<void> {
-    await this.#options.crls.put(crl, audit);
+    const { crls, authority } = this.#options;
+    const notAfter = authority.root(crl.root)?.certificate.notAfter ?? crl.nextUpdate;
+    await crls.put(crl, audit, addedBy(crl, this.#crls.get(crl.root), notAfter));
     this.#crls = this.#readCrls();
   }
 
@@ -258,24 +290,3 @@ export class Roots {
     return new Map(this.#options.crls.crls().map((crl) => [crl.root, crl]));
   }
 }
-
-/** What a CRL says beyond the one before it. */
-interface Addition {
-  readonly entries: (before: StoredCrl | undefined, now: Instant) => Bytes;
-  readonly audit: readonly AuditDraft[];
-  readonly acceptClock?: boolean;
-}
-
-const NOTHING_MORE: Addition = {
-  entries: (before) => (before === undefined ? new Uint8Array(0) : readCertificateList(before.der).entries),
-  audit: [],
-};
-
-const crlDetails = ({ root, number, nextUpdate }: StoredCrl) => ({
-  root,
-  number: String(number),
-  nextUpdate: formatInstant(nextUpdate),
-});
-
-const highestOf = (a: bigint | undefined, b: bigint | undefined): bigint | undefined =>
-  a === undefined || (b !== undefined && b > a) ? b : a;

@@ -214,6 +214,8 @@ export class MemoryStore {
         this.#crls.set(crl.root, crl);
         this.#append(audit);
       }),
+    // what a replay of the journal puts there
+    journaled: (root) => [...this.revocations.all.values()].filter(({ generation }) => generation === root),
   };
 
   readonly revocations = new MemoryRevocations({

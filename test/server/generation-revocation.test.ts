@@ -1,9 +1,10 @@
 /** A root whose key is here revokes a generation: on its CRL at once, on record, and another one takes over. */
 import { describe, expect, test } from 'vitest';
 import type { ChanceryError } from '../../src/base/errors.ts';
-import { DAY, floorToSecond, HOUR } from '../../src/base/clock.ts';
+import { DAY, floorToSecond, HOUR, MINUTE } from '../../src/base/clock.ts';
 import { loginFault } from '../../src/domain/issuance/generations.ts';
 import { CA_REASONS, parseCaReason } from '../../src/domain/revocation/ca-revocation.ts';
+import { nextCrlNumber, PreparedCrl, signCrl } from '../../src/domain/revocation/crl.ts';
 import { formatSerial } from '../../src/x509/certificate.ts';
 import {
   CRL_REASONS,
@@ -13,6 +14,7 @@ import {
 } from '../../src/x509/crl.ts';
 import { toHex } from '../../src/x509/bytes.ts';
 import { Roots } from '../../src/server/roots.ts';
+import { crlSigner } from '../../src/server/signers.ts';
 import { systemRandom } from '../../src/server/world.ts';
 import { TRUST_DOMAIN, URLS } from '../support/authority.ts';
 import { makeHierarchy, type MemoryHierarchy, OPERATOR } from '../support/hierarchy.ts';
@@ -222,4 +224,76 @@ test('an offline root says where its CRL is signed, and with what', async () => 
     /^There: chancery ca sign-crl --revoke [0-9a-f]+:cACompromise …; then here: chancery ca import-crl\.$/,
   );
   expect(h.roots.crls()).toEqual([]);
+});
+
+describe('a root after an older backup and the journal', () => {
+  /** What a replay leaves of the revocation of `servers-1`. */
+  const replayed = async (h: MemoryHierarchy): Promise<void> => {
+    const { serial, notAfter } = { serial: serialOf(h, 'servers-1'), notAfter: h.clock.now() + 365 * DAY };
+    const certificate = { generation: 'internal', serial, shard: 0, notAfter, revokedAt: h.clock.now() };
+    const revocation = { ...certificate, reason: 'cACompromise' as const };
+    await h.store.revocations.revoke([{ revocation, blockKey: undefined, audit: [] }], h.clock.now());
+    h.authority.reload();
+  };
+  const importEmpty = (h: MemoryHierarchy): Promise<unknown> => {
+    const issuer = h.authority.root('internal');
+    if (issuer === undefined) throw new Error('no root');
+    const [before] = h.roots.crls();
+    const plan = { number: nextCrlNumber(before?.number, h.clock.now()), now: h.clock.now() };
+    const prepared = PreparedCrl.of({ issuer, ...plan, entries: new Uint8Array(0) });
+    return h.roots.importCrl(signCrl(crlSigner(h.keys), 'root-internal', prepared), OPERATOR);
+  };
+
+  test('still has revoked what it had: nobody trusts it from the start, and the next look signs a CRL that names it', async () => {
+    const h = await makeHierarchy();
+    await h.keeper.look();
+    const [before] = h.roots.crls();
+    await replayed(h);
+    expect(h.authority.generation('servers-1')?.revokedAt).toBe(h.clock.now());
+    expect(h.roots.needsCrl('internal')).toBe(true);
+    await h.keeper.look();
+    expect(entriesOf(h)).toEqual([
+      { serial: serialOf(h, 'servers-1'), at: h.clock.now(), reason: 'cACompromise' },
+    ]);
+    const [after] = h.roots.crls();
+    expect((after?.number ?? 0n) > (before?.number ?? 0n)).toBe(true);
+    expect(states(h)).toEqual(['servers-1 superseded', 'servers-2 current']);
+    expect(h.roots.needsCrl('internal')).toBe(false);
+  });
+
+  test('whose key is elsewhere asks for a CRL, and takes none without it', async () => {
+    const h = await makeHierarchy();
+    await h.keeper.look();
+    await replayed(h);
+    await expect(importEmpty(h)).rejects.toMatchObject({
+      code: 'chain_rejected',
+      message: 'the CRL of internal does not name servers-1, which internal had revoked',
+    });
+  });
+
+  test('takes no CRL that takes back what the one before revoked', async () => {
+    const h = await makeHierarchy();
+    await h.keeper.look();
+    await importEmpty(h);
+    await h.roots.revokeGeneration('servers-1', 'cACompromise', OPERATOR);
+    await expect(importEmpty(h)).rejects.toMatchObject({ code: 'chain_rejected' });
+    expect(h.authority.generation('servers-1')?.revokedAt).not.toBeNull();
+  });
+
+  test('signs a CRL above the one that the journal tells of, at the next look', async () => {
+    const told: { readonly number: bigint; readonly thisUpdate: number }[] = [];
+    const h = await makeHierarchy({ floor: () => told[0] });
+    await h.keeper.look();
+    const floor = { number: (h.roots.crls()[0]?.number ?? 0n) + 10n, thisUpdate: h.clock.now() + HOUR };
+    told.push(floor);
+    await h.keeper.look();
+    const [crl] = h.roots.crls();
+    expect((crl?.number ?? 0n) > floor.number).toBe(true);
+    expect(crl?.thisUpdate).toBe(floor.thisUpdate);
+    // a clock that had leapt ahead, taken back for good
+    await h.roots.acceptClock('internal', OPERATOR);
+    h.clock.advance(MINUTE);
+    await h.roots.sign('internal', OPERATOR);
+    expect(h.roots.crls()[0]?.thisUpdate).toBe(floorToSecond(h.clock.now()));
+  });
 });

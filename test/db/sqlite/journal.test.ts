@@ -105,8 +105,10 @@ describe('the journal is told', () => {
     await store.crls.put(
       { root: 'internal', number: 7n, thisUpdate: 4, nextUpdate: 5, der: new Uint8Array(1) },
       [],
+      [{ ...certificate, generation: 'internal', revokedAt: 4, reason: 'cACompromise' }],
     );
-    expect(journal.contents.flatMap(kinds)).toEqual(['revoked', 'blocked', 'issued', 'crl']);
+    expect(journal.contents.flatMap(kinds)).toEqual(['revoked', 'blocked', 'issued', 'revoked', 'crl']);
+    expect(journal.contents[3]?.records[0]).toMatchObject({ generation: 'internal', reason: 'cACompromise' });
   });
 });
 
