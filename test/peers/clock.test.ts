@@ -1,8 +1,8 @@
 /**
  * The real program under clocks that are wrong (row D9 of our fault list): libfaketime sets the time of a running server
- * and of the command line. A drill of the runbook “The clock was wrong”.
+ * and of the command line. The drills of the runbooks “The clock was wrong” and “An issuer expired”.
  */
-import { globSync, renameSync, writeFileSync } from 'node:fs';
+import { globSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -40,13 +40,16 @@ const LISTS = [
   'workload',
 ];
 
+const clocks = mkdtempSync(join(tmpdir(), 'chancery-clocks-'));
+afterAll(() => rmSync(clocks, { recursive: true, force: true }));
+
 /** A clock that can be set while programs run by it. */
 class FakeTime {
   readonly file: string;
   offset = 0;
 
-  constructor(file: string, offset: number) {
-    this.file = file;
+  constructor(name: string, offset: number) {
+    this.file = join(clocks, name);
     this.set(offset);
   }
 
@@ -174,12 +177,8 @@ const one = (index: number) => {
 };
 
 beforeAll(async () => {
-  const [host, elsewhere] = [
-    join('/tmp', `chancery-clock-${process.pid}`),
-    join('/tmp', `chancery-right-${process.pid}`),
-  ];
-  clock = new FakeTime(host, BEGINNING);
-  operator = new FakeTime(elsewhere, BEGINNING);
+  clock = new FakeTime('host', BEGINNING);
+  operator = new FakeTime('operator', BEGINNING);
   at = await install('', [], { ...process.env, ...clock.environment });
   clock.set(RIGHT);
   operator.set(RIGHT);
@@ -327,7 +326,7 @@ describe('an offline root that nobody asked in time', () => {
     'signs the requests that the stopped server makes; then all starts again',
     { timeout: 180_000 },
     async () => {
-      const past = new FakeTime(`/tmp/chancery-past-${process.pid}`, -400 * DAY);
+      const past = new FakeTime('past', -400 * DAY);
       const folder = await mkdtemp(join(tmpdir(), 'chancery-vault-'));
       const [passphraseFile, vault] = [join(folder, 'passphrase'), join(folder, 'vault')];
       writeFileSync(passphraseFile, 'correct horse battery staple\n', { mode: 0o600 });
@@ -400,7 +399,7 @@ describe('a server that was down for longer than its issuers live', () => {
     'makes their successors before it is ready; then the admin is recovered',
     { timeout: 120_000 },
     async () => {
-      const past = new FakeTime(`/tmp/chancery-past-${process.pid}`, -400 * DAY);
+      const past = new FakeTime('past', -400 * DAY);
       late = await install('', [], { ...process.env, ...past.environment });
       // nothing is certified by an issuer that is over
       const tooEarly = await tryRun([
