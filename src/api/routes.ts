@@ -11,6 +11,8 @@ import {
   CreatedExternalKey,
   ExternalKeyList,
   ExternalKeyRequest,
+  ScheduledRevocationList,
+  ScheduledRevocationResource,
   WindowRequest,
   WindowResource,
 } from './acme.ts';
@@ -341,6 +343,24 @@ export const ROUTES = {
     body: WindowRequest,
     status: 200,
     response: WindowResource,
+  },
+  listScheduledRevocations: {
+    method: 'get',
+    path: '/api/v1/acme/revocations',
+    rule: 'read-everything',
+    summary: 'List revocations that wait until ACME clients have been told, newest first',
+    query: z.strictObject({ limit: Limit }),
+    status: 200,
+    response: ScheduledRevocationList,
+  },
+  cancelScheduledRevocation: {
+    method: 'delete',
+    path: '/api/v1/acme/revocations/{id}',
+    rule: 'admin-everything',
+    summary: 'Call off a scheduled revocation; what it has revoked stays so',
+    params: byId,
+    status: 200,
+    response: ScheduledRevocationResource,
   },
   listLogins: {
     method: 'get',

@@ -93,7 +93,7 @@ export const webUrl = unless(
 
 function isUrl(value: string, protocols: readonly string[]): boolean {
   // it stands in a header
-  if (value.length > 500 || !/^[^\s<>"\x00-\x1f\x7f-\uffff]+$/.test(value) || !URL.canParse(value))
+  if (value.length > 500 || !/^[!#-;=?-~]+$/.test(value) || !URL.canParse(value))
     return false;
   const { protocol, username, password } = new URL(value);
   return protocols.includes(protocol) && username === '' && password === '';

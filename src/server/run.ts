@@ -56,6 +56,7 @@ import { Presentations } from './presentations.ts';
 import { Published } from './published.ts';
 import { type Phase, readiness } from './readiness.ts';
 import { RevocationEvents, revocationPorts } from './revocation.ts';
+import { ScheduledRevocations } from './scheduled-revocations.ts';
 
 /** 0: told to stop; 1: the store could no longer be believed. */
 export type StopCode = 0 | 1;
@@ -102,6 +103,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
   let lifecycle: Lifecycle | undefined;
   let tls: TlsListener | undefined;
   let acme: AcmeService | undefined;
+  let scheduled: ScheduledRevocations | undefined;
   let crls: IssuerCrls | undefined;
   let ocsp: OcspService | undefined;
   let elsewhere: Published | undefined;
@@ -197,6 +199,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
     listening.push(https.server);
     const httpsPort = await bind(https.server, 'https', config.listen.https);
     httpsUrl = movedUrl(config, 'https', httpsPort);
+    scheduled = new ScheduledRevocations(ports.schedule, log);
     acme = openAcme({ opened, config, log, issuance, revocation, metrics, httpsUrl });
 
     const metricsServer = createServer(
@@ -291,6 +294,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
       await own.renewWhenDue(rotate);
       presentations.tick();
       housekeeping.tick();
+      scheduled?.tick();
     } catch (error) {
       log.warn('housekeeping failed and is tried again', {
         reason: error instanceof Error ? error.message : String(error),
@@ -304,6 +308,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
     clearInterval(timer);
     await housekeeping.stop();
     await acme?.stop();
+    await scheduled?.stop();
     await elsewhere?.stop();
     await crls?.close();
     await Promise.all(listening.map((server) => drain(server, fatal === undefined ? PATIENCE : SECOND)));

@@ -26,6 +26,7 @@ import { RESPONDER_PRINCIPAL } from '../../src/domain/issuance/responder.ts';
 import { MemoryAcme } from './memory-acme.ts';
 import { MemoryPublishedCrls } from './memory-published-crls.ts';
 import { MemoryRevocations } from './memory-revocations.ts';
+import { memoryScheduled } from './memory-scheduled.ts';
 
 interface Claimed extends IdempotencyClaim {
   readonly serial: string;
@@ -299,6 +300,9 @@ export class MemoryStore {
       }),
   };
 
+  readonly scheduled = memoryScheduled((change) =>
+    this.#write(() => change((drafts) => this.#append(drafts))),
+  );
   readonly acme = new MemoryAcme((change) => this.#write(() => change((drafts) => this.#append(drafts))));
 
   latestAuditTime(): Instant {
