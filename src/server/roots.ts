@@ -22,7 +22,6 @@ import {
   signCrl,
   type StoredCrl,
 } from '../domain/revocation/crl.ts';
-import type { JournalBook } from '../domain/revocation/journal-book.ts';
 import type { CrlStore } from '../domain/revocation/ports.ts';
 import type { Actor } from '../http/admin/ports.ts';
 import type { ServedCrl } from '../http/status/crl.ts';
@@ -48,7 +47,6 @@ const SERVING: Actor = { principal: 'system:schedule', door: 'internal', request
 
 export interface RootsOptions extends HierarchyOptions {
   readonly crls: CrlStore;
-  readonly journal: Pick<JournalBook, 'crlFloor'>;
   readonly hierarchy: Hierarchy;
 }
 
@@ -83,7 +81,8 @@ export class Roots {
       if (current === undefined) missing('root', line);
       if (next !== undefined) throw rootPreparedAlready(next.name);
       if (current.keyId === null) throw offline(current, 'its successor is made beside it');
-      const number = 1 + Math.max(...authority.rootsOf(line).map((root) => root.number));
+      const highest = Math.max(...authority.rootsOf(line).map((root) => root.number));
+      const number = hierarchy.freeNumber(highest + 1, (each) => rootName(line, each));
       const name = rootName(line, number);
       const keyId = `root-${name}`;
       const { publicKey } = await ensureKey(keys, keyId, 'ecdsa-p384');

@@ -282,7 +282,7 @@ describe('a root after an older backup and the journal', () => {
 
   test('signs a CRL above the one that the journal tells of, at the next look', async () => {
     const told: { readonly number: bigint; readonly thisUpdate: number }[] = [];
-    const h = await makeHierarchy({ floor: () => told[0] });
+    const h = await makeHierarchy({ floor: (name) => (name === 'internal' ? told[0] : undefined) });
     await h.keeper.look();
     const floor = { number: (h.roots.crls()[0]?.number ?? 0n) + 10n, thisUpdate: h.clock.now() + HOUR };
     told.push(floor);
@@ -296,4 +296,15 @@ describe('a root after an older backup and the journal', () => {
     await h.roots.sign('internal', OPERATOR);
     expect(h.roots.crls()[0]?.thisUpdate).toBe(floorToSecond(h.clock.now()));
   });
+});
+
+test('a generation or a root that was lost with an older backup lends its name to no other', async () => {
+  const lost = new Set(['servers-2', 'servers-3', 'internal-r2']);
+  const floor = { number: 1n, thisUpdate: 1 };
+  const h = await makeHierarchy({ floor: (name) => (lost.has(name) ? floor : undefined) });
+  await h.keeper.look();
+  await h.roots.revokeGeneration('servers-1', 'superseded', OPERATOR);
+  await h.keeper.look();
+  expect(states(h)).toEqual(['servers-1 superseded', 'servers-4 current']);
+  expect(await h.roots.prepare('internal', OPERATOR)).toMatchObject({ name: 'internal-r3', number: 3 });
 });

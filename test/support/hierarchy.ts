@@ -77,8 +77,8 @@ export async function makeHierarchy(
   options: {
     readonly offline?: boolean;
     readonly policy?: Partial<IssuerPolicy>;
-    /** What the journal tells of the CRLs of the root. */
-    readonly floor?: () => ReturnType<JournalBook['crlFloor']>;
+    /** What the journal tells of the CRLs of roots and generations. */
+    readonly floor?: JournalBook['crlFloor'];
   } = {},
 ): Promise<MemoryHierarchy> {
   const clock = new FakeClock();
@@ -107,14 +107,14 @@ export async function makeHierarchy(
     ...{ clock, random, keys, authority, trustDomain: TRUST_DOMAIN, urls: URLS },
     authorities: store.authorities,
     inventory: store.inventory,
+    journal: { crlFloor: options.floor ?? (() => undefined) },
     guard: () => undefined,
     guardClock: clockGuard(clock, () => store.latestAuditTime()),
     published: () => Promise.resolve(),
     changed: () => Promise.resolve(void changes++),
   };
   const hierarchy = new Hierarchy(wired);
-  const journal = { crlFloor: options.floor ?? (() => undefined) };
-  const roots = new Roots({ ...wired, crls: store.crls, journal, hierarchy });
+  const roots = new Roots({ ...wired, crls: store.crls, hierarchy });
   const warned: string[] = [];
   const log: Log = {
     debug: () => undefined,
