@@ -16,6 +16,7 @@ export { examine } from './server/doctor/examine.ts';
 export { acceptClock } from './server/accept-clock.ts';
 export { acceptJournal } from './server/accept-journal.ts';
 export { recoverAdmin } from './server/recover.ts';
+export { renewIssuer } from './server/renew-issuer.ts';
 
 /** Makes an authority, or what is missing in one. */
 export async function initialize(

@@ -137,9 +137,36 @@ export const WindowRequest = z
       .max(500)
       .optional()
       .describe('Shown by clients'),
+    revoke: z
+      .string()
+      .max(40)
+      .optional()
+      .describe(
+        'Also revoke them, with this reason, once the window is over and every client has seen it; left out: nothing is revoked',
+      ),
   })
   .describe('Ask the clients of all certificates of an issuer to renew now (RFC 9773)');
 export type WindowRequest = z.infer<typeof WindowRequest>;
+
+export const ScheduledRevocationResource = z
+  .object({
+    id: z.string(),
+    state: z.enum(['waiting', 'running', 'done', 'cancelled']),
+    issuer: z.string(),
+    issuedUntil: Time.describe('Certificates that were issued over ACME up to here'),
+    reason: z.string(),
+    dueAt: Time.describe('Not before'),
+    createdBy: z.string(),
+    createdAt: Time,
+    cancelledAt: Time.optional(),
+    doneAt: Time.optional(),
+    revoked: z.int().optional().describe('How many were revoked'),
+  })
+  .describe('A revocation that waits until ACME clients have been told to renew');
+export type ScheduledRevocationResource = z.infer<typeof ScheduledRevocationResource>;
+
+export const ScheduledRevocationList = z.object({ revocations: z.array(ScheduledRevocationResource) });
+export type ScheduledRevocationList = z.infer<typeof ScheduledRevocationList>;
 
 export const WindowResource = z
   .object({
@@ -149,6 +176,7 @@ export const WindowResource = z
     end: Time,
     knownBy: Time.describe('Until then every client that asks as it was told has seen it'),
     explanationUrl: z.string().optional(),
+    revocation: ScheduledRevocationResource.optional(),
   })
   .describe('A moved renewal window');
 export type WindowResource = z.infer<typeof WindowResource>;

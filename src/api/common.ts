@@ -79,3 +79,6 @@ export const Problem = z
   })
   .describe('A problem (RFC 9457)');
 export type Problem = z.infer<typeof Problem>;
+
+/** Of what has an id in its path. */
+export const byId = z.strictObject({ id: z.string().regex(/^[0-9a-z]{8,40}$/) });

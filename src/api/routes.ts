@@ -3,17 +3,7 @@
  * every route who may call it. Handlers are looked up by operation, so a route without a rule does not exist.
  */
 import { z } from 'zod';
-import {
-  AcmeAccountList,
-  AcmeAccountResource,
-  AcmeOrderList,
-  AcmeOrderResource,
-  CreatedExternalKey,
-  ExternalKeyList,
-  ExternalKeyRequest,
-  WindowRequest,
-  WindowResource,
-} from './acme.ts';
+import { ACME_ROUTES } from './acme-routes.ts';
 import { AuditHeadResource, AuditList, AuditQuery } from './audit.ts';
 import {
   IssuerList,
@@ -34,29 +24,19 @@ import {
   RenewRequest,
   SignRequest,
 } from './certificates.ts';
-import { Cursor, Limit, ObjectName, Serial } from './common.ts';
+import { ObjectName, Serial } from './common.ts';
 import { CRL_ROUTES } from './crls.ts';
+import { GRANT_ROUTES } from './grant-routes.ts';
 import { HIERARCHY_ROUTES } from './hierarchy-routes.ts';
 import { MANAGED_ROUTES } from './managed-routes.ts';
 import { REVOCATION_ROUTES } from './revocation-routes.ts';
 import type { Route } from './route.ts';
 import { LoginList } from './logins.ts';
-import { CreatedToken, TokenList, TokenRequest, TokenResource } from './tokens.ts';
-import {
-  Explanation,
-  ExplainRequest,
-  GrantList,
-  GrantReplacement,
-  GrantRequest,
-  GrantResource,
-} from './grants.ts';
+import { TOKEN_ROUTES } from './token-routes.ts';
 
 export type { Route, RouteRule } from './route.ts';
 
-const byId = z.strictObject({ id: z.string().regex(/^[0-9a-z]{8,40}$/) });
 const byName = z.strictObject({ name: ObjectName });
-/** Built-in grants are shown, too: `builtin:admin`. */
-const byGrantName = z.strictObject({ name: z.string().max(80) });
 const bySerial = z.strictObject({ serial: Serial });
 
 export const ROUTES = {
@@ -164,186 +144,9 @@ export const ROUTES = {
     status: 200,
     response: ProfileResource,
   },
-  listGrants: {
-    method: 'get',
-    path: '/api/v1/grants',
-    rule: 'read-everything',
-    summary: 'List grants',
-    status: 200,
-    response: GrantList,
-  },
-  showGrant: {
-    method: 'get',
-    path: '/api/v1/grants/{name}',
-    rule: 'read-everything',
-    summary: 'Show a grant',
-    params: byGrantName,
-    status: 200,
-    response: GrantResource,
-    etag: true,
-  },
-  createGrant: {
-    method: 'post',
-    path: '/api/v1/grants',
-    rule: 'authenticated',
-    summary: 'Create a grant; nobody can grant more than they hold',
-    body: GrantRequest,
-    status: 201,
-    response: GrantResource,
-    etag: true,
-  },
-  replaceGrant: {
-    method: 'put',
-    path: '/api/v1/grants/{name}',
-    rule: 'authenticated',
-    summary: 'Replace a grant that was made through the API; nobody can grant more than they hold',
-    params: byGrantName,
-    body: GrantReplacement,
-    status: 200,
-    response: GrantResource,
-    etag: true,
-    ifMatch: true,
-  },
-  deleteGrant: {
-    method: 'delete',
-    path: '/api/v1/grants/{name}',
-    rule: 'authenticated',
-    summary: 'Delete a grant that was made through the API',
-    params: byGrantName,
-    status: 204,
-    ifMatch: true,
-  },
-  explainGrant: {
-    method: 'post',
-    path: '/api/v1/grants/explain',
-    rule: 'authenticated',
-    summary: 'Explain how a request would be decided',
-    body: ExplainRequest,
-    status: 200,
-    response: Explanation,
-  },
-  createToken: {
-    method: 'post',
-    path: '/api/v1/tokens',
-    rule: 'authenticated',
-    summary: 'Make an enrolment token for names that you hold',
-    body: TokenRequest,
-    status: 201,
-    response: CreatedToken,
-  },
-  listTokens: {
-    method: 'get',
-    path: '/api/v1/tokens',
-    rule: 'read-everything',
-    summary: 'List enrolment tokens, newest first',
-    query: z.strictObject({ limit: Limit }),
-    status: 200,
-    response: TokenList,
-  },
-  showToken: {
-    method: 'get',
-    path: '/api/v1/tokens/{id}',
-    rule: 'read-everything',
-    summary: 'Show an enrolment token',
-    params: byId,
-    status: 200,
-    response: TokenResource,
-    etag: true,
-  },
-  revokeToken: {
-    method: 'delete',
-    path: '/api/v1/tokens/{id}',
-    rule: 'authenticated',
-    summary: 'Revoke an enrolment token',
-    params: byId,
-    status: 204,
-    ifMatch: true,
-  },
-  createExternalKey: {
-    method: 'post',
-    path: '/api/v1/acme/external-keys',
-    rule: 'admin-everything',
-    summary: 'Make an external account key for ACME clients',
-    body: ExternalKeyRequest,
-    status: 201,
-    response: CreatedExternalKey,
-  },
-  listExternalKeys: {
-    method: 'get',
-    path: '/api/v1/acme/external-keys',
-    rule: 'read-everything',
-    summary: 'List external account keys, newest first',
-    query: z.strictObject({ limit: Limit }),
-    status: 200,
-    response: ExternalKeyList,
-  },
-  revokeExternalKey: {
-    method: 'delete',
-    path: '/api/v1/acme/external-keys/{id}',
-    rule: 'admin-everything',
-    summary: 'Revoke an external account key: what it vouched for is over',
-    params: byId,
-    status: 204,
-  },
-  listAcmeAccounts: {
-    method: 'get',
-    path: '/api/v1/acme/accounts',
-    rule: 'read-everything',
-    summary: 'List ACME accounts, newest first',
-    query: z.strictObject({ issuer: ObjectName.optional(), limit: Limit, cursor: Cursor }),
-    status: 200,
-    response: AcmeAccountList,
-  },
-  showAcmeAccount: {
-    method: 'get',
-    path: '/api/v1/acme/accounts/{id}',
-    rule: 'read-everything',
-    summary: 'Show an ACME account',
-    params: byId,
-    status: 200,
-    response: AcmeAccountResource,
-  },
-  deactivateAcmeAccount: {
-    method: 'delete',
-    path: '/api/v1/acme/accounts/{id}',
-    rule: 'admin-everything',
-    summary: 'Deactivate an ACME account; its certificates live on',
-    params: byId,
-    status: 200,
-    response: AcmeAccountResource,
-  },
-  listAcmeOrders: {
-    method: 'get',
-    path: '/api/v1/acme/orders',
-    rule: 'read-everything',
-    summary: 'List ACME orders, newest first',
-    query: z.strictObject({
-      issuer: ObjectName.optional(),
-      account: z.string().max(100).optional().describe('Id of an ACME account'),
-      limit: Limit,
-      cursor: Cursor,
-    }),
-    status: 200,
-    response: AcmeOrderList,
-  },
-  showAcmeOrder: {
-    method: 'get',
-    path: '/api/v1/acme/orders/{id}',
-    rule: 'read-everything',
-    summary: 'Show an ACME order, with the log of its validations',
-    params: byId,
-    status: 200,
-    response: AcmeOrderResource,
-  },
-  moveRenewalWindows: {
-    method: 'post',
-    path: '/api/v1/acme/windows',
-    rule: 'admin-everything',
-    summary: 'Ask ACME clients to renew every certificate of an issuer now (RFC 9773)',
-    body: WindowRequest,
-    status: 200,
-    response: WindowResource,
-  },
+  ...GRANT_ROUTES,
+  ...TOKEN_ROUTES,
+  ...ACME_ROUTES,
   listLogins: {
     method: 'get',
     path: '/api/v1/logins',

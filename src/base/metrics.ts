@@ -7,6 +7,8 @@ export interface Metrics {
   refused(code: ErrorCode): void;
   /** `route` is the template (`/api/v1/certificates/:serial`), `seconds` the time until the answer was sent. */
   httpRequest(route: string, method: string, status: number, seconds: number): void;
+  /** What became of the revocation of one certificate: both from closed lists. */
+  revocation(reason: string, result: string): void;
   /** Our own probe saw a revocation, so many seconds after it was recorded. */
   revocationVisible(via: 'crl' | 'ocsp', seconds: number): void;
   /** A managed certificate came to such an end of a renewal. */

@@ -83,8 +83,20 @@ export function addAcme(program: Command, wiring: Wiring): void {
       .requiredOption('--issuer <name>', 'whose certificates')
       .requiredOption('--now', 'from now on')
       .option('--within <duration>', 'how long clients spread over', duration, '1h')
-      .option('--explanation <url>', 'shown by clients'),
+      .option('--explanation <url>', 'shown by clients')
+      .option('--revoke <reason>', 'also revoke them, once the window is over and every client has seen it'),
   ).action(run(wiring, async () => (await import('./acme/window.ts')).move));
+
+  const revocation = noun(acme, 'revocation', 'Revocations that wait until clients have been told to renew.');
+  asking(revocation.command('list').description('List scheduled revocations, newest first.')).action(
+    run(wiring, async () => (await import('./acme/revocation.ts')).list),
+  );
+  reaching(
+    revocation
+      .command('cancel')
+      .description('Call off a scheduled revocation. What it has revoked stays so.')
+      .argument('<id>'),
+  ).action(run(wiring, async () => (await import('./acme/revocation.ts')).cancel));
 }
 
 function limit(text: string): number {

@@ -80,6 +80,18 @@ export function addServer(program: Command, wiring: Wiring): void {
         ),
     ),
   ).action(run(wiring, async () => (await import('./server/accept-journal.ts')).acceptJournal));
+  printing(
+    owning(
+      admin
+        .command('renew-issuer')
+        .description(
+          'Make the next generation of an issuer, or the request for it, where the server does not start because issuers are over. The server must be stopped; it is audited.',
+        )
+        .argument('<name>', 'issuer, e.g. servers'),
+    )
+      .option('--out <file>', 'where the request goes', 'GENERATION.csr')
+      .option('--certificate <file>', 'what the offline root signed for the request'),
+  ).action(run(wiring, async () => (await import('./server/renew-issuer.ts')).renewIssuer));
 }
 
 const data = (command: Command): Command =>

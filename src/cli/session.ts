@@ -55,6 +55,14 @@ export interface LocalPrograms {
     readonly serial: string;
     readonly notAfter: string;
   }>;
+  readonly renewIssuer: (
+    options: ProgramOptions & { readonly issuer: string; readonly certificate?: Uint8Array | undefined },
+  ) => Promise<{
+    readonly generation: string;
+    readonly root: string;
+    readonly csr?: string;
+    readonly notAfter?: string;
+  }>;
   /** The server may run. */
   readonly backUp: (
     options: ProgramOptions & { readonly out: string; readonly backupPassphraseFile: string | undefined },

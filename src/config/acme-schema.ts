@@ -1,11 +1,33 @@
 /** `acme`: how the ACME server looks at names. */
 import { z } from 'zod';
-import { caaIdentity, ipRange, resolverAddress } from './rules.ts';
+import { limits } from './acme-limits.ts';
+import { caaIdentity, instant, ipRange, resolverAddress, webUrl } from './rules.ts';
 
 const port = z.int().min(1).max(65535);
 
+export const terms = webUrl
+  .optional()
+  .describe(
+    'Where the terms of service are (RFC 8555 7.3.3): clients are told, and no order begins before they are agreed to. Left out: there are none.',
+  )
+  .meta({ examples: ['https://ca.example.test/terms'] });
+
+export const website = webUrl
+  .optional()
+  .describe('Where people read more about this CA (RFC 8555 7.1.1).')
+  .meta({ examples: ['https://ca.example.test/'] });
+
 export const acme = z
   .strictObject({
+    terms,
+    termsSince: instant
+      .optional()
+      .describe(
+        'Accounts that agreed to the terms before then have to agree again, by hand at most clients. Left out: whoever agreed once has agreed.',
+      )
+      .meta({ examples: ['2026-06-01T00:00:00Z'] }),
+    website,
+    limits,
     caaIdentities: z
       .array(caaIdentity)
       .default([])

@@ -1,5 +1,6 @@
 /** The configuration as programs see it: checked, parsed and frozen. Durations are milliseconds, paths absolute. */
-import type { Duration } from '../base/clock.ts';
+import type { Duration, Instant } from '../base/clock.ts';
+import type { RateLimits } from '../domain/acme/context.ts';
 import type { Grant } from '../domain/identity/grant.ts';
 import type { JwtRules } from '../domain/identity/jwt.ts';
 import type { TrustDomain } from '../domain/identity/spiffe-id.ts';
@@ -57,7 +58,13 @@ export type PublicationConfiguration = { readonly ocsp: boolean | undefined } & 
 );
 
 export interface IssuerConfiguration extends IssuerPolicy {
-  readonly acme: { readonly enabled: boolean; readonly eab: 'off' | 'optional' | 'required' };
+  readonly acme: {
+    readonly enabled: boolean;
+    readonly eab: 'off' | 'optional' | 'required';
+    /** Instead of those of `acme`. */
+    readonly terms?: string | undefined;
+    readonly website?: string | undefined;
+  };
 }
 
 /** Whose JWTs log in, and where its keys are. */
@@ -112,6 +119,12 @@ export interface Configuration {
   readonly grants: readonly Grant[];
   readonly logins: readonly LoginConfiguration[];
   readonly acme: {
+    readonly terms: string | undefined;
+    /** Who agreed before has to agree again. */
+    readonly termsSince: Instant | undefined;
+    readonly website: string | undefined;
+    /** `undefined`: nothing is counted. */
+    readonly limits: RateLimits | undefined;
     /** None: CAA is not looked at. */
     readonly caaIdentities: readonly string[];
     readonly validation: {

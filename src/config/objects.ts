@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { VERBS } from '../domain/identity/grant.ts';
 import { PURPOSES } from '../domain/issuance/profile.ts';
 import { KEY_TYPES } from '../x509/public-key.ts';
-import { duration, durationOrZero, objectName, subtree } from './rules.ts';
+import { duration, durationOrZero, objectName, subtree, webUrl } from './rules.ts';
 
 const count = z
   .strictObject({
@@ -54,6 +54,14 @@ export const issuer = z.strictObject({
         .enum(['off', 'optional', 'required'])
         .default('optional')
         .describe('Whether accounts are bound to a key of ours (RFC 8555 7.3.4).'),
+      terms: webUrl
+        .optional()
+        .describe('Terms of service of this issuer, instead of acme.terms.')
+        .meta({ examples: ['https://ca.example.test/terms/servers'] }),
+      website: webUrl
+        .optional()
+        .describe('Website of this issuer, instead of acme.website.')
+        .meta({ examples: ['https://ca.example.test/servers'] }),
     })
     .prefault({})
     .describe('ACME (RFC 8555).'),

@@ -1,6 +1,6 @@
 /** From the words of the file to values: durations, addresses, URLs, absolute paths, profiles, grants. */
 import { isAbsolute, join, resolve as resolvePath } from 'node:path';
-import { formatDuration, parseDuration } from '../base/clock.ts';
+import { formatDuration, parseDuration, parseInstant } from '../base/clock.ts';
 import type { TrustDomain } from '../domain/identity/spiffe-id.ts';
 import { NAME_KINDS, type NameKind } from '../x509/general-name.ts';
 import { parseIpRange } from '../x509/ip.ts';
@@ -17,6 +17,7 @@ import type {
 } from './configuration.ts';
 import { type Fault, formatPath, formatValue, type SettingPath } from './faults.ts';
 import { defaultExternalUrl, isLoopback, parseHostPort } from './listeners.ts';
+import { plainLimits, resolveLimits } from './acme-limits.ts';
 import { plainWebhook, resolveEvents } from './events.ts';
 import { plainJournal, resolveJournal } from './journal.ts';
 import { plainLogins, resolveLogins } from './logins.ts';
@@ -72,7 +73,7 @@ export function resolve(file: ConfigurationFile, context: Context): Resolved {
     profiles,
     grants,
     logins,
-    acme: { caaIdentities: file.acme.caaIdentities, validation: validation(file) },
+    acme: acmeServer(file, listen.https.loopback),
     delivery: paths,
     agent: file.agent,
     keys: { passphrase: secret(file.keys.passphrase, ['keys', 'passphrase'], context) },
@@ -142,6 +143,18 @@ function constraints(
   return both.permitted.length + both.excluded.length === 0 ? undefined : both;
 }
 
+function acmeServer(file: ConfigurationFile, loopback: boolean): Configuration['acme'] {
+  const { terms, termsSince, website, limits, caaIdentities } = file.acme;
+  return {
+    terms,
+    termsSince: termsSince === undefined ? undefined : parseInstant(termsSince),
+    website,
+    limits: resolveLimits(limits, loopback),
+    caaIdentities,
+    validation: validation(file),
+  };
+}
+
 function validation({ acme }: ConfigurationFile): Configuration['acme']['validation'] {
   const { httpPort, tlsPort, resolver, allow, deny } = acme.validation;
   const ranges = (texts: readonly string[]) => texts.flatMap((text) => parseIpRange(text) ?? []);
@@ -203,6 +216,7 @@ function toPlain(file: ConfigurationFile, values: Omit<Resolved['values'], 'plai
     profiles: Object.fromEntries(
       Object.keys(file.profiles).map((name) => [name, plainProfile(file, name, values)]),
     ),
+    acme: { ...file.acme, limits: plainLimits(file.acme.limits, values.listen.https.loopback) },
     logins: plainLogins(file.logins, values.logins),
     delivery: { paths: values.delivery.paths, commands: Object.fromEntries(values.delivery.commands) },
     keys:

@@ -1,6 +1,6 @@
 /** Rules of single values, shared by the schema's fields. A value that breaks one is told with rule and fix. */
 import { z } from 'zod';
-import { DAY, HOUR, MINUTE, parseDuration } from '../base/clock.ts';
+import { DAY, HOUR, MINUTE, parseDuration, parseInstant } from '../base/clock.ts';
 import { isChanceryError } from '../base/errors.ts';
 import { dnsNameFault } from '../domain/identity/names.ts';
 import { trustDomainFault } from '../domain/identity/spiffe-id.ts';
@@ -75,6 +75,29 @@ export const duration = unless(
   DURATION.rule,
   DURATION.fix,
 );
+
+export const instant = unless(
+  (value) => parseInstant(value) !== undefined,
+  'it is no time',
+  'RFC 3339: a time with its zone',
+  'Write it as 2026-06-01T00:00:00Z.',
+);
+
+/** What people open in a browser. */
+export const webUrl = unless(
+  (value) => isUrl(value, ['https:', 'http:']),
+  'it is no http or https URL without user',
+  'clients show it to people as it stands',
+  'Write it as https://ca.example.test/terms.',
+);
+
+function isUrl(value: string, protocols: readonly string[]): boolean {
+  // it stands in a header
+  if (value.length > 500 || !/^[!#-;=?-~]+$/.test(value) || !URL.canParse(value))
+    return false;
+  const { protocol, username, password } = new URL(value);
+  return protocols.includes(protocol) && username === '' && password === '';
+}
 
 /** `why`: the shortest in words, with its reason. */
 export const atLeast = (shortest: number, why: string) =>

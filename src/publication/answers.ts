@@ -47,7 +47,7 @@ export class Answers {
   readonly #covers = new Map<string, Covered>();
   /** Paths found in the place that nobody has written again yet. */
   #strays = new Set<string>();
-  #garbage: string[] = [];
+  #garbage = new Set<string>();
   #cursor: PublishableCursor | undefined;
   #walkedOnce = false;
   #listed = false;
@@ -87,7 +87,8 @@ export class Answers {
   /** All of them go away, some at each call: none are signed ahead any more. */
   async withdraw(): Promise<void> {
     await this.takeUp({});
-    this.#garbage.push(...this.#strays, ...[...this.#published.values()].flatMap(({ paths }) => paths));
+    for (const path of this.#strays) this.#garbage.add(path);
+    for (const { paths } of this.#published.values()) for (const path of paths) this.#garbage.add(path);
     this.#strays.clear();
     this.#published.clear();
     this.#covers.clear();
@@ -157,6 +158,8 @@ export class Answers {
       const path = answerPath(answer.hash, answer.issuerKeyHash, serial);
       await target.write(path, answer.octets, OCSP);
       this.#strays.delete(path);
+      // it had expired by a clock that is right again
+      this.#garbage.delete(path);
       paths.push(path);
       nextUpdate = Math.min(nextUpdate, answer.nextUpdate);
     }
@@ -169,20 +172,20 @@ export class Answers {
   #finishWalk(now: Instant): void {
     if (!this.#walkedOnce) {
       this.#walkedOnce = true;
-      this.#garbage.push(...this.#strays);
+      for (const path of this.#strays) this.#garbage.add(path);
       this.#strays.clear();
     }
     for (const [key, { notAfter, paths }] of this.#published)
       if (notAfter < now) {
         this.#published.delete(key);
-        this.#garbage.push(...paths);
+        for (const path of paths) this.#garbage.add(path);
       }
   }
 
   async #sweepUp(): Promise<void> {
-    const some = this.#garbage.slice(0, STEP * 2);
+    const some = [...this.#garbage].slice(0, STEP * 2);
     await inParallel(some, (path) => this.#options.target.remove(path));
-    this.#garbage = this.#garbage.slice(some.length);
+    for (const path of some) this.#garbage.delete(path);
   }
 }
 

@@ -56,7 +56,7 @@ export function openAcme(options: AcmeOptions): AcmeService {
       const root = generation && authority.root(generation.root);
       return generation && root && { issuer: generation.certificate.raw, root: root.certificate.raw };
     },
-    limits: undefined,
+    limits: config.acme.limits,
   });
   const resumed = server.validations.resume();
   if (resumed > 0) log.info('validations that were cut off go on', { count: resumed });
@@ -81,14 +81,18 @@ export const acmeOperator = (
 
 const directories = ({
   issuers,
-  acme: { caaIdentities },
+  acme: { caaIdentities, terms, termsSince, website },
 }: Configuration): ReadonlyMap<string, DirectoryPolicy> =>
   new Map(
     issuers
       .filter(({ acme }) => acme.enabled)
       .map(({ name, profiles, acme }) => [
         name,
-        { issuer: name, profiles, externalKeys: acme.eab, caaIdentities },
+        {
+          ...{ issuer: name, profiles, externalKeys: acme.eab, caaIdentities, termsSince },
+          terms: acme.terms ?? terms,
+          website: acme.website ?? website,
+        },
       ]),
   );
 

@@ -39,6 +39,7 @@ export function adminPorts(options: AdminPortsOptions): AdminPorts {
     inventory: store.inventory,
     revocation: options.revocation,
     acme: acmeOperator(opened, config, options.issuance),
+    schedule: { revocation: options.revocation, scheduled: store.scheduled, random: opened.random },
     authority,
     generations: lifecycle.hierarchy,
     past: lifecycle.past,

@@ -12,7 +12,7 @@ import {
   type Root,
 } from '../domain/issuance/issuer.ts';
 import type { AuthorityStore, IssuerDirectory } from '../domain/issuance/ports.ts';
-import { caRevocations } from '../domain/revocation/ca-revocation.ts';
+import { caRevocations, orJournaled } from '../domain/revocation/ca-revocation.ts';
 import type { CrlStore } from '../domain/revocation/ports.ts';
 import type { AuthorityView } from '../http/admin/ports.ts';
 
@@ -20,7 +20,7 @@ const ORDER: Readonly<Record<GenerationState, number>> = { current: 0, next: 1, 
 
 export class Authority implements AuthorityView, IssuerDirectory {
   readonly #store: AuthorityStore;
-  readonly #crls: Pick<CrlStore, 'crls'>;
+  readonly #crls: Pick<CrlStore, 'crls' | 'journaled'>;
   readonly #clock: Clock;
   readonly #policies: ReadonlyMap<string, IssuerPolicy>;
   readonly #byProfile = new Map<string, string[]>();
@@ -31,7 +31,7 @@ export class Authority implements AuthorityView, IssuerDirectory {
 
   constructor(
     store: AuthorityStore,
-    crls: Pick<CrlStore, 'crls'>,
+    crls: Pick<CrlStore, 'crls' | 'journaled'>,
     policies: readonly IssuerPolicy[],
     clock: Clock,
   ) {
@@ -46,7 +46,7 @@ export class Authority implements AuthorityView, IssuerDirectory {
   }
 
   reload(): void {
-    const revoked = caRevocations(this.#crls.crls());
+    const revoked = orJournaled(caRevocations(this.#crls.crls()), (root) => this.#crls.journaled(root));
     this.#roots = this.#store.roots().map(openRoot);
     this.#generations = new Map(
       this.#store

@@ -12,7 +12,8 @@ export interface CrlBundleOptions {
   readonly authority: Pick<Authority, 'generations' | 'state'>;
   /** `undefined` while the server starts. */
   readonly issuerCrls: () => Pick<IssuerCrls, 'serve' | 'view'> | undefined;
-  readonly rootCrl: (root: string) => ServedCrl | undefined;
+  /** One that has run out is signed anew first; rejects with `not_ready` where it cannot be. */
+  readonly rootCrl: (root: string) => Promise<ServedCrl | undefined>;
 }
 
 /**
@@ -39,11 +40,14 @@ export function crlBundles(options: CrlBundleOptions): CrlBundlePorts['bundle'] 
       );
     });
     if (generations.length === 0) throw missing(`a generation of ${issuer} that publishes one`);
-    const roots = [...new Set(generations.map(({ root }) => root))].map((root) => {
-      const crl = rootCrl(root);
-      if (crl !== undefined && now < crl.nextUpdate) return crl;
-      throw missing(`the root ${root}`);
-    });
+    const names = [...new Set(generations.map(({ root }) => root))];
+    const roots = await Promise.all(
+      names.map(async (root) => {
+        const crl = await rootCrl(root);
+        if (crl !== undefined && now < crl.nextUpdate) return crl;
+        throw missing(`the root ${root}`);
+      }),
+    );
     const own = await Promise.all(generations.map(({ id }) => crls.serve(id, 'full')));
     return [...own.filter((crl) => crl !== undefined), ...roots];
   };

@@ -34,10 +34,15 @@ const SCHEDULE: Actor = { principal: 'system:schedule', door: 'internal', reques
 /** Revocations within it share a CRL. */
 const DEBOUNCE = SECOND / 2;
 const LOOK_EVERY = 5 * SECOND;
-const RETRY_AFTER = 30 * SECOND;
+/** What the disk or the store refused: a disk that has room again is used within ten seconds. */
+const RETRY_AFTER = 5 * SECOND;
+/** What was wrong with the CRL itself does not pass as fast. */
+const REFUSED_RETRY_AFTER = 30 * SECOND;
 /** A long list is built again only after a pause of so many times what it took. */
 const PAUSE_FACTOR = 5;
 const LONGEST_PAUSE = 20 * SECOND;
+
+const FILE_IS_LOST: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'EIO']);
 
 interface Job {
   readonly generation: Generation;
@@ -145,7 +150,7 @@ export class IssuerCrls implements IssuerCrlActions {
         if (usable() === undefined && !this.#hasJustFailed(key)) await this.#attempt({ generation, scope });
       });
     const crl = usable();
-    if (crl !== undefined) return this.#shelf.serve(crl);
+    if (crl !== undefined) return this.#shelf.serve(crl, (error) => this.#lost(crl, error));
     throw new ChanceryError('not_ready', {
       message: `no CRL ${scope} of ${id} is valid now`,
       rule: 'RFC 5280 5.1.2.5: a CRL is not used after its nextUpdate',
@@ -214,6 +219,21 @@ export class IssuerCrls implements IssuerCrlActions {
     return turn;
   }
 
+  /** The file of what is served is gone or cannot be read: another one takes its place. */
+  #lost(crl: PublishedCrl, error: unknown): void {
+    const { generation, scope } = crl;
+    // too many open files, for one, pass without it
+    if (!FILE_IS_LOST.has((error as NodeJS.ErrnoException).code ?? '')) return;
+    if (this.#shelf.find(generation, scope) !== crl || this.#shelf.isUnsound(generation, scope)) return;
+    this.#shelf.markUnsound(crl);
+    this.#options.log.warn('the file of a CRL cannot be read, and it is built anew', {
+      generation,
+      scope: String(scope),
+      reason: String(error),
+    });
+    this.#wake(0);
+  }
+
   #publishes(generation: Generation): boolean {
     return publishesCrls(generation, this.#options.clock.now());
   }
@@ -228,7 +248,7 @@ export class IssuerCrls implements IssuerCrlActions {
   /** It failed a moment ago. A clock that was set back ends no pause by years. */
   #hasJustFailed(key: string): boolean {
     const left = (this.#problems.get(key)?.retryAt ?? 0) - this.#options.clock.now();
-    return left > 0 && left <= RETRY_AFTER;
+    return left > 0 && left <= REFUSED_RETRY_AFTER;
   }
 
   #nextDue(): Job | undefined {
@@ -254,7 +274,8 @@ export class IssuerCrls implements IssuerCrlActions {
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       const said = this.#problems.get(key)?.reason === reason;
-      this.#problems.set(key, { reason, retryAt: clock.now() + RETRY_AFTER });
+      const pause = isRefusal(error) ? REFUSED_RETRY_AFTER : RETRY_AFTER;
+      this.#problems.set(key, { reason, retryAt: clock.now() + pause });
       if (said) return;
       const facts = { generation: job.generation.id, scope: String(job.scope), reason };
       log.error('a CRL was not published; the one before it stays served', facts);

@@ -3,7 +3,6 @@ import { type Clock, DAY, HOUR, MINUTE } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { shouldActivateNext, shouldPrepareNext, type Slots } from '../domain/issuance/generations.ts';
 import type { Generation, IssuerPolicy, Root } from '../domain/issuance/issuer.ts';
-import { crlIsDue } from '../domain/revocation/crl.ts';
 import type { Actor } from '../http/admin/ports.ts';
 import type { Authority } from './authority.ts';
 import type { Hierarchy } from './hierarchy.ts';
@@ -110,8 +109,7 @@ export class HierarchyKeeper {
   }
 
   #watchCrl({ name, keyId, retiredAt }: Root): void {
-    const crl = this.#options.roots.crls().find(({ root }) => root === name);
-    if (keyId === null && retiredAt === null && crlIsDue(crl, this.#options.clock.now()))
+    if (keyId === null && retiredAt === null && this.#options.roots.needsCrl(name))
       this.#sayDaily('an offline root needs a new CRL: chancery ca sign-crl, then chancery ca import-crl', {
         root: name,
       });

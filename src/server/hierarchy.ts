@@ -26,6 +26,7 @@ import type {
 } from '../domain/issuance/issuer.ts';
 import type { AuthorityStore, Inventory } from '../domain/issuance/ports.ts';
 import { newSerial } from '../domain/issuance/serial.ts';
+import type { JournalBook } from '../domain/revocation/journal-book.ts';
 import type { SigningKeys } from '../keys/signing-keys.ts';
 import { type Bytes, equal, toHex } from '../x509/bytes.ts';
 import { importPkcs8 } from '../x509/key-pair.ts';
@@ -45,6 +46,7 @@ export interface HierarchyOptions {
   readonly authority: Authority;
   readonly authorities: AuthorityStore;
   readonly inventory: Pick<Inventory, 'living'>;
+  readonly journal: Pick<JournalBook, 'crlFloor'>;
   /** Throws where the audit log takes nothing. */
   readonly guard: () => void;
   /** Throws where the clock cannot be believed: no CA is certified by it. */
@@ -265,7 +267,8 @@ export class Hierarchy {
     const { authority, authorities, clock } = this.#options;
     const known = authority.roots().find((root) => equal(root.certificate.raw, certificate));
     if (known !== undefined) return known.name;
-    const number = 1 + Math.max(0, ...authority.rootsOf(line).map((root) => root.number));
+    const highest = Math.max(0, ...authority.rootsOf(line).map((root) => root.number));
+    const number = this.freeNumber(highest + 1, (each) => rootName(line, each));
     const name = rootName(line, number);
     const stage = { preparedAt: clock.now(), activatedAt: null, retiredAt: null };
     await authorities.addRoot({ name, line, number, keyId: null, certificate, ...stage }, [
@@ -275,9 +278,19 @@ export class Hierarchy {
     return name;
   }
 
+  /**
+   * The first number, from this one on, whose name the journal does not know. One that was lost with an older backup has
+   * certificates in the world that name its CRLs: they must not find those of another key.
+   */
+  freeNumber(from: number, name: (number: number) => string): number {
+    let number = from;
+    while (this.#options.journal.crlFloor(name(number)) !== undefined) number += 1;
+    return number;
+  }
+
   #nextNumber(issuer: string): number {
     const numbers = this.#options.authority.generations(issuer).map((generation) => generation.number);
-    return 1 + Math.max(0, ...numbers);
+    return this.freeNumber(1 + Math.max(0, ...numbers), (number) => generationId(issuer, number));
   }
 
   #policy(issuer: string): IssuerPolicy {

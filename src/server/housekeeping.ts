@@ -76,7 +76,7 @@ export class Housekeeping {
     const now = clock.now();
     while (!this.#stopped && (await store.pruneClaims(now - retention.idempotency)) > 0) await pause();
     await store.tokens.prune(now - retention.tokens);
-    await store.acme.rates.prune(now);
+    while (!this.#stopped && (await store.acme.rates.prune(now)) > 0) await pause();
     const orders = prunable(now, retention.certificates, BATCH);
     while (!this.#stopped && (await store.acme.orders.prune(orders)) >= BATCH) await pause();
     const what = forgettable(now, retention.certificates);

@@ -45,6 +45,7 @@ export function openLifecycle(
     authority,
     authorities: store.authorities,
     inventory: store.inventory,
+    journal: store.journal,
     guard: () => trail.check(),
     guardClock: clockGuard(clock, () => store.latestAuditTime()),
     published: (generation) => crls.ensure(generation),
@@ -56,7 +57,7 @@ export function openLifecycle(
     },
   };
   const hierarchy = new Hierarchy(options);
-  const roots = new Roots({ ...options, crls: store.crls, journal: store.journal, hierarchy });
+  const roots = new Roots({ ...options, crls: store.crls, hierarchy });
   const keeper = new HierarchyKeeper({ clock, log, authority, hierarchy, roots, publish });
   const past = new ImportedPasts({ clock, authority, store, hierarchy, changed: options.changed });
   return { hierarchy, roots, keeper, past };

@@ -199,6 +199,7 @@ function requester(opened: OpenedData, config: Configuration): Hierarchy {
     urls: statusUrls(config.externalUrl.status.url),
     authorities: store.authorities,
     inventory: store.inventory,
+    journal: store.journal,
     guard: () => undefined,
     guardClock: () => undefined,
     published: () => Promise.resolve(),

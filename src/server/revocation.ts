@@ -1,9 +1,10 @@
 /** Revocation, wired: the domain on the store, and who is told when something was revoked. */
 import { setImmediate } from 'node:timers/promises';
 import type { Log } from '../base/log.ts';
+import type { Metrics } from '../base/metrics.ts';
 import type { GrantBook } from '../domain/identity/grant-book.ts';
 import { systemPrincipal } from '../domain/identity/principal.ts';
-import type { RevocationOrder } from '../domain/revocation/ports.ts';
+import type { RevocationOrder, RevocationStore } from '../domain/revocation/ports.ts';
 import type { RevocationPorts } from '../domain/revocation/request.ts';
 import { revoke } from '../domain/revocation/revoke.ts';
 import type { OpenedData } from './open.ts';
@@ -67,7 +68,9 @@ export function revocationPorts(
   trustDomain: RevocationPorts['trustDomain'],
   grants: GrantBook,
   events: RevocationEvents,
+  metrics: Pick<Metrics, 'revocation'>,
 ): RevocationPorts {
+  const counting = counted(trail.revocations, metrics);
   return {
     clock,
     trustDomain,
@@ -77,7 +80,7 @@ export function revocationPorts(
     store: {
       ...trail.revocations,
       async revoke(orders, recordedAt) {
-        const results = await trail.revocations.revoke(orders, recordedAt);
+        const results = await counting.revoke(orders, recordedAt);
         events.recorded(orders);
         return results;
       },
@@ -104,3 +107,13 @@ export async function revokeSuperseded(ports: RevocationPorts, serial: string): 
     reason: 'superseded',
   });
 }
+
+/** What is durable counts, at whichever door it was asked for. */
+const counted = (store: RevocationStore, metrics: Pick<Metrics, 'revocation'>): RevocationStore => ({
+  ...store,
+  async revoke(orders, recordedAt) {
+    const results = await store.revoke(orders, recordedAt);
+    orders.forEach(({ revocation: { reason } }, i) => metrics.revocation(reason, results[i] ?? 'already'));
+    return results;
+  },
+});

@@ -39,3 +39,18 @@ export const misnamed = (name: string, line: string): ChanceryError =>
     rule: `the roots of a line are ${line}, ${line}-r2, ${line}-r3, …, with rising numbers`,
     fix: 'Make it again with a higher number: chancery ca make-root --number N.',
   });
+
+export const ranOut = (name: string): ChanceryError =>
+  new ChanceryError('not_ready', {
+    message: `no CRL of ${name} is valid now`,
+    rule: 'RFC 5280 5.1.2.5: a CRL is not used after its nextUpdate',
+    fix: 'Of an offline root: chancery ca sign-crl, then chancery ca import-crl.',
+    retryAfter: 60,
+  });
+
+export const takesBack = (root: string, generations: readonly Pick<Generation, 'id'>[]): ChanceryError =>
+  new ChanceryError('chain_rejected', {
+    message: `the CRL of ${root} does not name ${generations.map(({ id }) => id).join(', ')}, which ${root} had revoked`,
+    rule: 'RFC 5280 3.3: an entry stays until a regular CRL after its certificate’s expiry named it',
+    fix: 'Sign it again from the newest CRL: chancery ca sign-crl.',
+  });

@@ -1,12 +1,18 @@
 /** Roots through time, and their CRLs. */
-import { floorToSecond, formatInstant, type Instant } from '../base/clock.ts';
+import { floorToSecond, formatInstant } from '../base/clock.ts';
 import type { AuditDraft } from '../domain/audit/entry.ts';
 import { judgeForeignRoot } from '../domain/issuance/foreign-ca.ts';
 import { refuseActivation, refuseRootRetirement } from '../domain/issuance/generations.ts';
 import { prepareRoot, rootName, signCaCertificate } from '../domain/issuance/hierarchy.ts';
 import type { Generation, Root } from '../domain/issuance/issuer.ts';
 import { newSerial } from '../domain/issuance/serial.ts';
-import { type CaReason, withCaEntry } from '../domain/revocation/ca-revocation.ts';
+import {
+  addedBy,
+  type CaReason,
+  notIn,
+  withCaEntry,
+  withRevocations,
+} from '../domain/revocation/ca-revocation.ts';
 import {
   crlIsDue,
   judgeForeignCrl,
@@ -16,7 +22,6 @@ import {
   signCrl,
   type StoredCrl,
 } from '../domain/revocation/crl.ts';
-import type { JournalBook } from '../domain/revocation/journal-book.ts';
 import type { CrlStore } from '../domain/revocation/ports.ts';
 import type { Actor } from '../http/admin/ports.ts';
 import type { ServedCrl } from '../http/status/crl.ts';
@@ -25,13 +30,23 @@ import { formatSerial } from '../x509/certificate.ts';
 import { readCertificateList } from '../x509/crl.ts';
 import type { Hierarchy, HierarchyOptions } from './hierarchy.ts';
 import { caDetails, missing } from './hierarchy-words.ts';
-import { cannotRevoke, misnamed, offline, revokedAlready, rootPreparedAlready } from './root-words.ts';
+import {
+  cannotRevoke,
+  misnamed,
+  offline,
+  ranOut,
+  revokedAlready,
+  rootPreparedAlready,
+  takesBack,
+} from './root-words.ts';
+import { type Addition, crlDetails, forgottenBy, highestOf, NOTHING_MORE } from './root-crl.ts';
 import { ensureKey } from './open.ts';
 import { caSigner, crlSigner } from './signers.ts';
 
+const SERVING: Actor = { principal: 'system:schedule', door: 'internal', requestId: 'crl' };
+
 export interface RootsOptions extends HierarchyOptions {
   readonly crls: CrlStore;
-  readonly journal: Pick<JournalBook, 'crlFloor'>;
   readonly hierarchy: Hierarchy;
 }
 
@@ -46,9 +61,13 @@ export class Roots {
 
   /** DER of a root's newest CRL. */
   crl = (root: string): Bytes | undefined => this.#crls.get(root)?.der;
-  /** The same, for the status listener. */
-  served(root: string): ServedCrl | undefined {
-    const crl = this.#crls.get(root);
+  /** The same, for the status listener. One that has run out is signed anew first; rejects with `not_ready` where it cannot be. */
+  async serve(name: string): Promise<ServedCrl | undefined> {
+    const { authority, clock } = this.#options;
+    const hasRunOut = (): boolean => (this.#crls.get(name)?.nextUpdate ?? Infinity) <= clock.now();
+    if (hasRunOut() && typeof authority.root(name)?.keyId === 'string') await this.signDueCrls(SERVING);
+    if (hasRunOut()) throw ranOut(name);
+    const crl = this.#crls.get(name);
     return crl && { ...crl, sha256: toHex(sha256(crl.der)), size: crl.der.length, body: crl.der };
   }
   crls = (): readonly StoredCrl[] => [...this.#crls.values()];
@@ -62,7 +81,8 @@ export class Roots {
       if (current === undefined) missing('root', line);
       if (next !== undefined) throw rootPreparedAlready(next.name);
       if (current.keyId === null) throw offline(current, 'its successor is made beside it');
-      const number = 1 + Math.max(...authority.rootsOf(line).map((root) => root.number));
+      const highest = Math.max(...authority.rootsOf(line).map((root) => root.number));
+      const number = hierarchy.freeNumber(highest + 1, (each) => rootName(line, each));
       const name = rootName(line, number);
       const keyId = `root-${name}`;
       const { publicKey } = await ensureKey(keys, keyId, 'ecdsa-p384');
@@ -135,11 +155,20 @@ export class Roots {
     const { hierarchy, authority, clock } = this.#options;
     return hierarchy.exclusively(async () => {
       const crl = judgeForeignCrl(der, authority.roots(), (root) => this.#crls.get(root), clock.now());
+      this.#refuseForgotten(crl);
       await this.#put(crl, hierarchy.draft(actor, 'crl.imported', crlDetails(crl)));
       // it may revoke a generation
       await this.#changed();
       return crl;
     });
+  }
+
+  /** Throws `chain_rejected` for a CRL that takes back what its root revoked here: that stays until it has expired. */
+  #refuseForgotten(crl: StoredCrl): void {
+    const { authority, crls } = this.#options;
+    const before = this.#crls.get(crl.root);
+    const ours = forgottenBy(crl, before, crls.journaled(crl.root), authority.allGenerations());
+    if (ours.length > 0) throw takesBack(crl.root, ours);
   }
 
   /**
@@ -187,31 +216,45 @@ export class Roots {
 
   /** Signs the CRLs that are due, of the roots whose key is here. */
   signDueCrls(actor: Actor): Promise<void> {
-    const { hierarchy, authority, clock } = this.#options;
-    const due = authority
-      .roots()
-      .filter(({ name, keyId }) => keyId !== null && crlIsDue(this.#crls.get(name), clock.now()));
+    const { hierarchy, authority } = this.#options;
+    const due = authority.roots().filter(({ name, keyId }) => keyId !== null && this.needsCrl(name));
     if (due.length === 0) return Promise.resolve();
     return hierarchy.exclusively(async () => {
-      for (const root of due) await this.#sign(root, actor);
+      for (const root of due) if (this.needsCrl(root.name)) await this.#sign(root, actor);
     });
+  }
+
+  /**
+   * The newest CRL of a root nears its end, or the journal tells of a later one or of what it does not name: after a
+   * restore it is older than what relying parties have seen.
+   */
+  needsCrl(name: string): boolean {
+    const { clock, crls, journal } = this.#options;
+    const crl = this.#crls.get(name);
+    if (crlIsDue(crl, clock.now())) return true;
+    const floor = journal.crlFloor(name);
+    if (floor !== undefined && crl !== undefined && crl.number < floor.number) return true;
+    return notIn(crl && readCertificateList(crl.der).entries, crls.journaled(name)).length > 0;
   }
 
   /** What an earlier CRL revoked stays revoked. */
   async #sign(root: Root, actor: Actor, more: Addition = NOTHING_MORE): Promise<void> {
     if (root.keyId === null) return;
-    const { clock, keys, hierarchy, journal } = this.#options;
+    const { clock, keys, hierarchy, journal, crls } = this.#options;
     const before = this.#crls.get(root.name);
     const floor = journal.crlFloor(root.name);
+    // of what was signed since, the date is known: an operator may have taken a bogus one back
+    const told = before !== undefined && before.number > (floor?.number ?? 0n) ? 0 : (floor?.thisUpdate ?? 0);
     // thisUpdate never goes back, whatever the clock does and whatever was restored, unless an operator says so
-    const latest = more.acceptClock === true ? 0 : Math.max(before?.thisUpdate ?? 0, floor?.thisUpdate ?? 0);
+    const latest = more.acceptClock === true ? 0 : Math.max(before?.thisUpdate ?? 0, told);
     const now = Math.max(clock.now(), latest);
+    const entries = more.entries(before, floorToSecond(now));
     const prepared = PreparedCrl.of({
       issuer: root,
       number: nextCrlNumber(highestOf(before?.number, floor?.number), now),
       now,
       life: NEAR_ROOT_CRL_LIFE,
-      entries: more.entries(before, floorToSecond(now)),
+      entries: withRevocations(entries, notIn(entries, crls.journaled(root.name))),
     });
     const der = signCrl(crlSigner(keys), root.keyId, prepared);
     const { number, thisUpdate, nextUpdate } = prepared;
@@ -220,7 +263,9 @@ export class Roots {
   }
 
   async #put(crl: StoredCrl, ...audit: readonly AuditDraft[]): Promise<void> {
-    await this.#options.crls.put(crl, audit);
+    const { crls, authority } = this.#options;
+    const notAfter = authority.root(crl.root)?.certificate.notAfter ?? crl.nextUpdate;
+    await crls.put(crl, audit, addedBy(crl, this.#crls.get(crl.root), notAfter));
     this.#crls = this.#readCrls();
   }
 
@@ -244,24 +289,3 @@ export class Roots {
     return new Map(this.#options.crls.crls().map((crl) => [crl.root, crl]));
   }
 }
-
-/** What a CRL says beyond the one before it. */
-interface Addition {
-  readonly entries: (before: StoredCrl | undefined, now: Instant) => Bytes;
-  readonly audit: readonly AuditDraft[];
-  readonly acceptClock?: boolean;
-}
-
-const NOTHING_MORE: Addition = {
-  entries: (before) => (before === undefined ? new Uint8Array(0) : readCertificateList(before.der).entries),
-  audit: [],
-};
-
-const crlDetails = ({ root, number, nextUpdate }: StoredCrl) => ({
-  root,
-  number: String(number),
-  nextUpdate: formatInstant(nextUpdate),
-});
-
-const highestOf = (a: bigint | undefined, b: bigint | undefined): bigint | undefined =>
-  a === undefined || (b !== undefined && b > a) ? b : a;

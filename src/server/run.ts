@@ -60,6 +60,7 @@ import { NOTHING_MANAGED } from './renewal/rounds.ts';
 import { openRenewal, type RenewalService } from './renewal/service.ts';
 import { RevocationEvents, revocationPorts, revokeSuperseded } from './revocation.ts';
 import { openWebhooks } from './webhooks.ts';
+import { ScheduledRevocations } from './scheduled-revocations.ts';
 
 /** 0: told to stop; 1: the store could no longer be believed. */
 export type StopCode = 0 | 1;
@@ -106,6 +107,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
   let lifecycle: Lifecycle | undefined;
   let tls: TlsListener | undefined;
   let acme: AcmeService | undefined;
+  let scheduled: ScheduledRevocations | undefined;
   let crls: IssuerCrls | undefined;
   let ocsp: OcspService | undefined;
   let elsewhere: Published | undefined;
@@ -122,7 +124,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
       clock,
       authority,
       issuerCrls: () => crls,
-      rootCrl: (root) => lifecycle?.roots.served(root),
+      rootCrl: async (root) => lifecycle?.roots.serve(root),
     });
     const status = createServer(
       SLOW_CLIENT_LIMITS,
@@ -131,7 +133,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
         crls: {
           now: () => clock.now(),
           crl: async (generation, scope) => crls?.serve(generation, scope),
-          rootCrl: (root) => lifecycle?.roots.served(root),
+          rootCrl: async (root) => lifecycle?.roots.serve(root),
         },
         crlBundles: { now: () => clock.now(), bundle },
         readiness: () => readiness(phase, opened, crls),
@@ -165,13 +167,15 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
     const issuance = issuancePorts(opened, config, statusUrl, () => grants.all(), metrics);
 
     const own = new OwnCertificate({ config, ports: issuance, authority, log });
-    const credentials = await own.issue();
-    let httpsUrl = config.externalUrl.https.url;
     lifecycle = openLifecycle(opened, config, statusUrl, log, published, () => {
       own.refresh(rotate);
       renewal?.rounds.lookAgain(false);
     });
-    const revocation = revocationPorts(opened, config.trustDomain, grants, revocations);
+    // a server that was down for long has issuers that are over: their successors come first
+    await lifecycle.keeper.tick();
+    const credentials = await own.issue();
+    let httpsUrl = config.externalUrl.https.url;
+    const revocation = revocationPorts(opened, config.trustDomain, grants, revocations, metrics);
     const managing = (renewal = openRenewal({
       ...{ opened, config, log, issuance, metrics },
       revokeOwn: (serial) => revokeSuperseded(revocation, serial),
@@ -213,6 +217,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
     listening.push(https.server);
     const httpsPort = await bind(https.server, 'https', config.listen.https);
     httpsUrl = movedUrl(config, 'https', httpsPort);
+    scheduled = new ScheduledRevocations(ports.schedule, log);
     acme = openAcme({ opened, config, log, issuance, revocation, metrics, httpsUrl });
 
     const metricsServer = createServer(
@@ -230,9 +235,17 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
         paths.clientFile,
         renderClientFile({ server: httpsUrl, trustDomain: config.trustDomain, configuration: config.file }),
       );
-    await lifecycle.keeper.tick();
+    // as with CRLs, no answer is older than what was answered before the clock went back
+    const forward = { now: () => Math.max(clock.now(), store.latestAuditTime()) };
     ocsp = new OcspService(
-      { ...opened, ports: issuance, inventory: store.inventory, statuses: store.revocations, log },
+      {
+        ...opened,
+        clock: forward,
+        ports: { ...issuance, clock: forward },
+        inventory: store.inventory,
+        statuses: store.revocations,
+        log,
+      },
       ocspCounts,
     );
     revocations.listen(() => ocsp?.statusChanged());
@@ -303,6 +316,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
       webhooks.tick();
       presentations.tick();
       housekeeping.tick();
+      scheduled?.tick();
     } catch (error) {
       log.warn('housekeeping failed and is tried again', {
         reason: error instanceof Error ? error.message : String(error),
@@ -318,6 +332,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
     await webhooks.stop();
     await housekeeping.stop();
     await acme?.stop();
+    await scheduled?.stop();
     await elsewhere?.stop();
     await crls?.close();
     await Promise.all(listening.map((server) => drain(server, fatal === undefined ? PATIENCE : SECOND)));

@@ -47,6 +47,12 @@ export function createMetrics(sources: MetricSources): Metrics {
     buckets: BUCKETS,
     registers,
   });
+  const revocations = new Counter({
+    name: 'chancery_revocations_total',
+    help: 'Certificates that were to be revoked, by the reason and by what came of it.',
+    labelNames: ['reason', 'result'],
+    registers,
+  });
   const visible = new Histogram({
     name: 'chancery_revocation_visible_seconds',
     help: 'Time from the record of a revocation until our own probe saw it published.',
@@ -80,6 +86,7 @@ export function createMetrics(sources: MetricSources): Metrics {
       requests.inc({ route, method: METHODS.has(method) ? method : 'other', status });
       durations.observe({ route }, seconds);
     },
+    revocation: (reason, result) => revocations.inc({ reason, result }),
     revocationVisible: (via, seconds) => visible.observe({ via }, seconds),
     managedRenewal: (source, outcome) => renewals.inc({ source, outcome }),
     deliveryFailed: (kind) => deliveries.inc({ kind }),

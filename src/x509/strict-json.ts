@@ -11,25 +11,44 @@ export function parseStrictJson(text: string): unknown {
   return hasDoubleName(text) ? undefined : value;
 }
 
-const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\]:,]/g;
+const QUOTE = 0x22;
+const COLON = 0x3a;
+const BACKSLASH = 0x5c;
+const OPEN = new Set([0x5b, 0x7b]);
+const CLOSE = new Set([0x5d, 0x7d]);
 
 /** `text` is JSON already, so that brackets and strings are where they should be. */
 function hasDoubleName(text: string): boolean {
-  const open: Set<string>[] = [];
-  let before = '';
-  for (const [token] of text.matchAll(TOKEN)) {
-    if (token === '{' || token === '[') open.push(new Set());
-    else if (token === '}' || token === ']') open.pop();
-    else if (token === ':') {
-      const names = open.at(-1);
+  const open: (Set<string> | undefined)[] = [];
+  let name = '';
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === QUOTE) {
+      const end = endOfString(text, i);
+      name = text.slice(i + 1, end);
+      i = end;
+    } else if (code === COLON) {
       // "a" and "\u0061" are one name
-      const name = JSON.parse(before) as string;
-      if (names?.has(name) === true) return true;
-      names?.add(name);
-    }
-    before = token;
+      if (name.includes('\\')) name = JSON.parse(`"${name}"`) as string;
+      const last = open.length - 1;
+      const names = open[last];
+      if (names === undefined) open[last] = new Set([name]);
+      else if (names.has(name)) return true;
+      else names.add(name);
+    } else if (OPEN.has(code)) open.push(undefined);
+    else if (CLOSE.has(code)) open.pop();
   }
   return false;
+}
+
+/** Where the string ends that begins at `start`. */
+function endOfString(text: string, start: number): number {
+  for (let end = text.indexOf('"', start + 1); ; end = text.indexOf('"', end + 1)) {
+    let before = end - 1;
+    while (text.charCodeAt(before) === BACKSLASH) before--;
+    // an even number of backslashes: they escape each other, not the quote
+    if ((end - before) % 2 === 1) return end;
+  }
 }
 
 export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>

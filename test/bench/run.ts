@@ -1,10 +1,12 @@
 /** `npm run bench -- <name>` */
+import { benchAcme } from './acme.ts';
 import { benchCrl } from './crl.ts';
 import { benchIssue } from './issue.ts';
 import { benchOcsp } from './ocsp.ts';
 
 const [name = '', ...flags] = process.argv.slice(2);
 const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
+  acme: () => benchAcme({ peers: !flags.includes('--alone') }),
   crl: () => benchCrl({ peers: !flags.includes('--alone') }),
   issue: () => benchIssue({ peers: !flags.includes('--alone') }),
   ocsp: () => benchOcsp({ peers: !flags.includes('--alone') }),

@@ -13,14 +13,17 @@ import { encodePem } from '../../src/x509/pem.ts';
 import type { PreparedCaCertificate } from '../../src/domain/issuance/hierarchy.ts';
 import { makeCsr } from '../support/running-server.ts';
 import { pause } from '../support/spawned-server.ts';
+import type { AcmeTarget } from './acme-load.ts';
 import type { Target } from './load.ts';
 
 const BINARY = join(homedir(), '.cache', 'chancery-peers', 'bin', 'step-ca');
 
+/** `resolver` (`127.0.0.1:5300`) is asked for the names that ACME validates. */
 export async function startStepCa(
   folder: string,
   port: number,
-): Promise<{ readonly target: Target; stop(): void }> {
+  resolver?: string,
+): Promise<{ readonly target: Target; readonly acme: AcmeTarget; stop(): void }> {
   if (!existsSync(BINARY))
     throw new Error(
       `no step-ca: CGO_ENABLED=0 GOBIN=${join(BINARY, '..')} go install github.com/smallstep/certificates/cmd/step-ca@v0.30.2`,
@@ -51,12 +54,17 @@ export async function startStepCa(
             name: 'bench',
             key: { ...provisioner.publicKey.export({ format: 'jwk' }), kid, use: 'sig', alg: 'ES256' },
           },
+          { type: 'ACME', name: 'acme' },
         ],
       },
       tls: { minVersion: 1.2, maxVersion: 1.3 },
     }),
   );
-  const child = spawn(BINARY, [file('ca.json')], { stdio: ['ignore', 'ignore', 'ignore'] });
+  const child = spawn(
+    BINARY,
+    [file('ca.json'), ...(resolver === undefined ? [] : ['--resolver', resolver])],
+    { stdio: ['ignore', 'ignore', 'ignore'] },
+  );
   const csrs = await Promise.all(
     Array.from({ length: 32 }, () => makeCsr([{ kind: 'dns', value: 'bench.example.test' }])),
   );
@@ -103,7 +111,17 @@ export async function startStepCa(
         () => resolve(false),
       );
     });
-    if (up) return { target, stop: () => child.kill('SIGTERM') };
+    if (up)
+      return {
+        target,
+        acme: {
+          label: 'step-ca 0.30.2, badger',
+          pid: child.pid ?? 0,
+          directory: `https://localhost:${port}/acme/acme/directory`,
+          ca: root,
+        },
+        stop: () => child.kill('SIGTERM'),
+      };
   }
   throw new Error('step-ca did not start');
 }

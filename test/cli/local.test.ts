@@ -25,6 +25,7 @@ function programs(): LocalPrograms & { readonly started: [string, ProgramOptions
     recoverAdmin: async () => ({ certificate: '', key: '', serial: '', notAfter: '' }),
     acceptClock: async () => ({ before: '', now: '' }),
     acceptJournal: async () => ({ reason: '' }),
+    renewIssuer: async () => ({ generation: '', root: '' }),
     runDevelopment: async (options) => {
       started.push(['dev', options]);
       return 2;

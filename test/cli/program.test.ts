@@ -74,7 +74,7 @@ describe('help', () => {
       ['cert', 'issue', '--profile', 'x'],
       "error: required option '--out <dir>' not specified\nfix: see `chancery cert issue --help`\n",
     ],
-    [['cert', 'revoke', 'x'], "error: unknown command 'revoke'\nfix: see `chancery cert --help`\n"],
+    [['cert', 'resurrect', 'x'], "error: unknown command 'resurrect'\nfix: see `chancery cert --help`\n"],
   ])('%j is a usage error', async (args, stderr) => {
     expect(await chancery(args)).toEqual({
       exit: 1,

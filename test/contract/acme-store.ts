@@ -282,6 +282,18 @@ export function acmeStoreContract({ name, open }: StoreBackend): void {
       expect(audit.last()?.sequence).toBe(1);
     });
 
+    test('RFC 8555 7.1.6: a challenge that ends before it is on record is begun and ended in one', async () => {
+      const { acme, audit } = open();
+      await acme.orders.add(order(1), [authorization(1)], [], never);
+      await acme.authorizations.settle(acmeId(1), attempt({ startedAt: NOON + 1 }), [draft]);
+      await acme.authorizations.settle(acmeId(1), attempt({ type: 'dns-01' }), [draft]);
+      await acme.authorizations.settle(acmeId(1), attempt({ validatedAt: NOON + 9 }), [draft]);
+      await acme.authorizations.settle(acmeId(5), attempt(), [draft]);
+      expect(await acme.authorizations.begin(acmeId(1), 'http-01', NOON)).toBe(false);
+      expect(acme.authorizations.find(acmeId(1))?.attempts).toEqual([attempt({ startedAt: NOON + 1 })]);
+      expect(audit.last()?.sequence).toBe(1);
+    });
+
     test('a failed challenge keeps its problem', async () => {
       const { acme } = open();
       await acme.orders.add(order(1), [authorization(1)], [], never);
@@ -350,6 +362,21 @@ export function acmeStoreContract({ name, open }: StoreBackend): void {
       expect(await acme.rates.take([slow], NOON + MINUTE)).toEqual({ allowed: true });
       expect(await acme.rates.prune(NOON + MINUTE)).toBe(0);
       expect(await acme.rates.prune(NOON + HOUR)).toBe(2);
+    });
+
+    test('RFC 8555 6.6: of a bucket that is looked at nothing is taken; full, it refuses the others', async () => {
+      const { acme } = open();
+      const one = { key: 'a', rate: { burst: 1, interval: MINUTE } };
+      const other = { key: 'b', rate: { burst: 1, interval: MINUTE } };
+      const look = { ...one, look: true };
+      for (let i = 0; i < 3; i++) expect(await acme.rates.take([look], NOON)).toEqual({ allowed: true });
+      expect(await acme.rates.take([one], NOON)).toEqual({ allowed: true });
+      expect(await acme.rates.take([look, other], NOON)).toEqual({
+        allowed: false,
+        key: 'a',
+        at: NOON + MINUTE,
+      });
+      expect(await acme.rates.take([other], NOON)).toEqual({ allowed: true });
     });
 
     test('RFC 9773 4.2: moved windows are found by issuer, newest first', async () => {

@@ -105,5 +105,15 @@ export function publishedCrlStoreContract({ name, open }: StoreBackend): void {
         recordedAt: NOON + HOUR,
       });
     });
+
+    test('whoever asks for the status of what was put back hears that it is revoked', async () => {
+      const { publishedCrls, revocations, ledger } = await withGeneration();
+      await ledger.record({ certificate: certificateRecord(1), audit: [] });
+      expect(revocations.status('servers-1', serialOf(1))).toEqual({ kind: 'good' });
+      await publishedCrls.putBack([revocation(1)], NOON + HOUR, []);
+      const { revokedAt, reason } = revocation(1);
+      expect(revocations.status('servers-1', serialOf(1))).toEqual({ kind: 'revoked', revokedAt, reason });
+      expect(ledger.findCertificate(serialOf(1))).toMatchObject({ revokedAt });
+    });
   });
 }

@@ -5,6 +5,7 @@ import type { AuditLog } from '../../src/domain/audit/ports.ts';
 import type { GrantStore, TokenStore } from '../../src/domain/identity/ports.ts';
 import type { AuthorityStore, Inventory, Ledger } from '../../src/domain/issuance/ports.ts';
 import type { Forget } from '../../src/domain/issuance/retention.ts';
+import type { ScheduledRevocationStore } from '../../src/domain/revocation/scheduled.ts';
 import type { ForgetRevocations } from '../../src/domain/revocation/retention.ts';
 import type { CrlStore, PublishedCrlStore, RevocationStore } from '../../src/domain/revocation/ports.ts';
 
@@ -14,6 +15,7 @@ export interface TestStore {
   readonly authorities: AuthorityStore;
   readonly crls: CrlStore;
   readonly revocations: RevocationStore;
+  readonly scheduled: ScheduledRevocationStore;
   readonly publishedCrls: PublishedCrlStore;
   readonly audit: AuditLog;
   readonly grants: GrantStore;

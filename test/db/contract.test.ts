@@ -4,6 +4,7 @@ import { authorityStoreContract } from '../contract/authority-store.ts';
 import { grantStoreContract } from '../contract/grant-store.ts';
 import { publishedCrlStoreContract } from '../contract/published-crl-store.ts';
 import { revocationStoreContract } from '../contract/revocation-store.ts';
+import { scheduledRevocationContract } from '../contract/scheduled-revocations.ts';
 import { tokenStoreContract } from '../contract/token-store.ts';
 import { inventoryContract } from '../contract/inventory.ts';
 import { ledgerContract } from '../contract/ledger.ts';
@@ -24,6 +25,7 @@ for (const backend of BACKENDS) {
   tokenStoreContract(backend);
   authorityStoreContract(backend);
   revocationStoreContract(backend);
+  scheduledRevocationContract(backend);
   publishedCrlStoreContract(backend);
   acmeStoreContract(backend);
 }

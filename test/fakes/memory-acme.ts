@@ -170,12 +170,12 @@ export class MemoryAcme implements AcmeStore {
     settle: (id, attempt, audit) =>
       this.#write((append) => {
         const one = this.#authorizations.get(id);
-        const begun = one?.attempts.find(
-          ({ type, validatedAt, failedAt }) =>
-            type === attempt.type && validatedAt === null && failedAt === null,
-        );
-        if (one === undefined || begun === undefined) return;
-        const attempts = [{ ...attempt, startedAt: begun.startedAt }];
+        const [begun] = one?.attempts ?? [];
+        if (one === undefined) return;
+        if (begun !== undefined) {
+          if (begun.type !== attempt.type || begun.validatedAt !== null || begun.failedAt !== null) return;
+        }
+        const attempts = [{ ...attempt, startedAt: begun?.startedAt ?? attempt.startedAt }];
         this.#authorizations.set(id, { ...one, attempts });
         append(audit);
       }),
@@ -206,13 +206,14 @@ export class MemoryAcme implements AcmeStore {
   readonly rates: AcmeStore['rates'] = {
     take: (buckets, now) =>
       this.#write(() => {
-        const taken = buckets.map(({ key, rate }) => ({
+        const taken = buckets.map(({ key, rate, look }) => ({
           key,
+          look,
           ...arrivalAfter(this.#rates.get(key), rate, now),
         }));
         const [full] = taken.filter(({ at }) => at > now).sort((a, b) => b.at - a.at);
         if (full !== undefined) return { allowed: false as const, key: full.key, at: full.at };
-        for (const { key, arrival } of taken) this.#rates.set(key, arrival);
+        for (const { key, arrival, look } of taken) if (look !== true) this.#rates.set(key, arrival);
         return { allowed: true as const };
       }),
     prune: (now) =>

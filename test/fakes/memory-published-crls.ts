@@ -14,7 +14,9 @@ import type {
 export interface Surroundings {
   write<T>(change: () => T): Promise<T>;
   append(drafts: readonly AuditDraft[]): void;
-  readonly revocations: Map<string, StoredRevocation>;
+  /** Replaces or adds one, and marks its certificate. */
+  putRevocation(revocation: StoredRevocation): void;
+  readonly revocations: ReadonlyMap<string, StoredRevocation>;
 }
 
 const keyOf = (generation: string, scope: CrlScope): string => `${generation}/${scope}`;
@@ -63,7 +65,7 @@ export class MemoryPublishedCrls implements PublishedCrlStore {
         ({ generation, serial }) => !this.#store.revocations.has(`${generation}/${serial}`),
       );
       for (const revocation of lost)
-        this.#store.revocations.set(`${revocation.generation}/${revocation.serial}`, {
+        this.#store.putRevocation({
           ...revocation,
           sequence: this.latestSequence(revocation.generation, 'full') + 1,
           recordedAt,

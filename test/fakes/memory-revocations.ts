@@ -137,7 +137,7 @@ export class MemoryRevocations implements RevocationStore {
   #revoke({ revocation, blockKey, audit }: RevocationOrder, recordedAt: Instant): RevocationResult {
     const changed = this.#change(revocation);
     if (changed === undefined)
-      this.#put({
+      this.put({
         ...revocation,
         sequence: this.#nextSequence(revocation.generation),
         recordedAt,
@@ -155,11 +155,12 @@ export class MemoryRevocations implements RevocationStore {
     if (found === undefined)
       return (this.#certificate(generation, serial)?.revokedAt ?? null) === null ? undefined : 'already';
     if (reason !== 'keyCompromise' || found.reason === reason) return 'already';
-    this.#put({ ...found, reason, sequence: this.#nextSequence(generation) });
+    this.put({ ...found, reason, sequence: this.#nextSequence(generation) });
     return 'raised';
   }
 
-  #put(revocation: StoredRevocation): void {
+  /** With the certificate that it is of. */
+  put(revocation: StoredRevocation): void {
     const { generation, serial, revokedAt, reason } = revocation;
     this.all.set(keyOf(generation, serial), revocation);
     if (this.#certificate(generation, serial) !== undefined)

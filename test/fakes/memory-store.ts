@@ -26,6 +26,7 @@ import { RESPONDER_PRINCIPAL } from '../../src/domain/issuance/responder.ts';
 import { MemoryAcme } from './memory-acme.ts';
 import { MemoryPublishedCrls } from './memory-published-crls.ts';
 import { MemoryRevocations } from './memory-revocations.ts';
+import { memoryScheduled } from './memory-scheduled.ts';
 
 interface Claimed extends IdempotencyClaim {
   readonly serial: string;
@@ -214,6 +215,8 @@ export class MemoryStore {
         this.#crls.set(crl.root, crl);
         this.#append(audit);
       }),
+    // what a replay of the journal puts there
+    journaled: (root) => [...this.revocations.all.values()].filter(({ generation }) => generation === root),
   };
 
   readonly revocations = new MemoryRevocations({
@@ -227,6 +230,7 @@ export class MemoryStore {
   readonly publishedCrls = new MemoryPublishedCrls({
     write: (change) => this.#write(change),
     append: (drafts) => this.#append(drafts),
+    putRevocation: (revocation) => this.revocations.put(revocation),
     revocations: this.revocations.all,
   });
 
@@ -296,6 +300,9 @@ export class MemoryStore {
       }),
   };
 
+  readonly scheduled = memoryScheduled((change) =>
+    this.#write(() => change((drafts) => this.#append(drafts))),
+  );
   readonly acme = new MemoryAcme((change) => this.#write(() => change((drafts) => this.#append(drafts))));
 
   latestAuditTime(): Instant {

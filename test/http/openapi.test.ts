@@ -374,6 +374,15 @@ describe('answers are as openapi.yaml has them:', () => {
     await call('listAcmeOrders', { query: '?cursor=x' });
     await call('showAcmeOrder', { params: { id: 'somebody' } });
     await good('moveRenewalWindows', { body: { issuer: 'servers', within: '2h' } });
+    const { json: moved } = await good('moveRenewalWindows', {
+      body: { issuer: 'servers', revoke: 'superseded' },
+    });
+    const waiting = { id: (moved['revocation'] as { id: string }).id };
+    await good('listScheduledRevocations', { query: '?limit=2' });
+    await good('cancelScheduledRevocation', { params: waiting });
+    await call('cancelScheduledRevocation', { params: waiting });
+    await call('cancelScheduledRevocation', { params: { id: 'none' } });
+    await call('moveRenewalWindows', { body: { issuer: 'servers', revoke: 'keyCompromise' } });
     await call('moveRenewalWindows', { body: { issuer: 'nobody' } });
     await call('moveRenewalWindows', { body: { issuer: 'servers', within: 'long' } });
   });

@@ -33,7 +33,7 @@ beforeAll(async () => {
         return Promise.resolve(crl(() => Promise.resolve(Readable.from([LONG])), LONG.length));
       return Promise.resolve(scope < 2 ? crl(Buffer.from(`shard ${scope}`), 7) : undefined);
     },
-    rootCrl: (root) => (root === 'internal' ? crl(Buffer.from('root'), 4) : undefined),
+    rootCrl: async (root) => (root === 'internal' ? crl(Buffer.from('root'), 4) : undefined),
   });
   server = createServer((request, response) => {
     if (!handler(request, response)) response.writeHead(418).end();

@@ -192,6 +192,20 @@ describe('answers that are signed ahead', () => {
     expect([...one.target.objects.keys()].filter((path) => path.startsWith('ocsp/'))).toEqual([]);
   });
 
+  test('what had expired by a clock that leapt ahead is there again when it is right, and stays', async () => {
+    const one = bench();
+    await one.issue(300);
+    for (let i = 0; i < 6; i++) await one.publisher.round();
+    one.clock.advance(400 * DAY);
+    await one.publisher.round();
+    expect(one.target.objects.size).toBeLessThan(300);
+    one.clock.advance(-400 * DAY);
+    await one.revoke(300);
+    for (let i = 0; i < 8; i++) await one.publisher.round();
+    expect(one.target.text(pathOf(serialOf(300)))).toBe(`revoked ${NOON}`);
+    expect([...one.target.objects.keys()].filter((path) => path.startsWith('ocsp/'))).toHaveLength(300);
+  });
+
   test('after a restart what was revoked is not signed again before the CRLs, and strays go away', async () => {
     const one = bench();
     await one.issue(2);

@@ -5,7 +5,7 @@ import { signRequest, type Unsigned } from '../../src/s3/signature.ts';
 const signing = {
   credentials: {
     accessKeyId: 'AKIAIOSFODNN7EXAMPLE',
-    secretAccessKey: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY', // gitleaks:allow
+    secretAccessKey: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY', // gitleaks:allow -- the documentation's own
     sessionToken: undefined,
   },
   region: 'us-east-1',

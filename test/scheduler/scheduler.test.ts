@@ -266,6 +266,45 @@ describe('the scheduler', () => {
     expect(here.orders).toHaveLength(100);
   });
 
+  test('who stops in the middle leaves it due now, and an order that was cut off is no failure', async () => {
+    const here = await world();
+    await here.add(wish('shop', here.clock.now()));
+    let begun: (() => void) | undefined;
+    const ordering = new Promise<void>((resolve) => {
+      begun = resolve;
+    });
+    const scheduler = new Scheduler({
+      ...here.ports,
+      source: {
+        ...here.ports.source,
+        obtain: ({ signal }) =>
+          new Promise((_, reject) => {
+            begun?.();
+            signal.addEventListener('abort', () => reject(new Error('aborted')));
+          }),
+      },
+    });
+    await scheduler.tick();
+    await ordering;
+    await scheduler.stop();
+    expect(here.store.nextDue()).toBeLessThanOrEqual(here.clock.now());
+    expect(here.store.living('shop')[0]).toMatchObject({ attempts: 0, error: null });
+    await here.settle();
+    expect(states(here, 'shop')).toEqual(['current']);
+  });
+
+  test('an expired certificate from a CA is refused: it would be renewed at once, and again', async () => {
+    const here = await world(-MINUTE);
+    await here.add(wish('shop', here.clock.now()));
+    for (let minute = 0; minute < 60; minute += 1) {
+      await here.settle();
+      here.clock.advance(MINUTE);
+    }
+    expect(here.orders.length).toBeLessThan(5);
+    expect(new Set(states(here, 'shop'))).toEqual(new Set(['failed']));
+    expect(here.stored.size).toBe(0);
+  });
+
   test('a step that fails in a way nobody foresaw is tried again a minute later, and nothing spins', async () => {
     const here = await world();
     await here.add(wish('shop', here.clock.now()));

@@ -31,7 +31,7 @@ async function makeBundles() {
         return Promise.resolve(crl(generation, h.clock.now() + DAY));
       },
     }),
-    rootCrl: (root) => crl(root, Math.min(state.rootRunsOut, h.clock.now() + 90 * DAY)),
+    rootCrl: async (root) => crl(root, Math.min(state.rootRunsOut, h.clock.now() + 90 * DAY)),
   });
   const names = async () => (await bundle('servers'))?.map(({ sha256 }) => sha256);
   return { h, bundle, names, published, asked, state };

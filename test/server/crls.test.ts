@@ -44,7 +44,11 @@ interface Keeper {
 }
 
 async function openKeeper(
-  options: { readonly press?: (press: CrlPress) => CrlPress; readonly heldBack?: () => boolean } = {},
+  options: {
+    readonly press?: (press: CrlPress) => CrlPress;
+    readonly heldBack?: () => boolean;
+    readonly floor?: () => { readonly number: bigint; readonly thisUpdate: Instant } | undefined;
+  } = {},
 ): Promise<Keeper> {
   const clock = new FakeClock(NOON);
   const store = openTestStore({ clock });
@@ -78,7 +82,7 @@ async function openKeeper(
       folder: files,
       press,
       life: DAY,
-      floor: () => undefined,
+      floor: options.floor ?? (() => undefined),
     });
     const crls = new IssuerCrls({
       clock,
@@ -410,6 +414,53 @@ describe('a clock', () => {
     // where nothing lies in the future there is nothing to accept
     await keeper.crls.publish('servers-1', true, OPERATOR);
     expect(keeper.events()).toEqual(['crl.clock.accepted']);
+  });
+});
+
+describe('a journal that tells of later CRLs', () => {
+  const LEAPT = { number: BigInt(NOON + 60 * DAY), thisUpdate: NOON + 60 * DAY };
+
+  test('keeps numbers and dates above it', async () => {
+    const keeper = await openKeeper({ floor: () => LEAPT });
+    await keeper.crls.open();
+    for (const scope of SCOPES) {
+      const { number, thisUpdate } = await keeper.served(scope);
+      expect(number > LEAPT.number).toBe(true);
+      expect(thisUpdate).toBe(LEAPT.thisUpdate);
+    }
+  });
+
+  test('of a clock that had leapt ahead holds only until an operator says that it did, and for good', async () => {
+    const keeper = await openKeeper({ floor: () => LEAPT });
+    await keeper.crls.open();
+    const { number } = await keeper.served('full');
+    await keeper.crls.publish('servers-1', true, OPERATOR);
+    expect((await keeper.served('full')).thisUpdate).toBe(NOON);
+    keeper.clock.advance(HOUR);
+    await keeper.crls.publish('servers-1', false, OPERATOR);
+    for (const scope of SCOPES) {
+      const list = await keeper.served(scope);
+      expect(list.thisUpdate).toBe(NOON + HOUR);
+      expect(list.number > number).toBe(true);
+    }
+    await keeper.restart();
+    keeper.clock.advance(DAY);
+    await keeper.crls.publishDue();
+    expect((await keeper.served('full')).thisUpdate).toBe(NOON + HOUR + DAY);
+  });
+});
+
+describe('while the server runs', () => {
+  test('a file that somebody removed is built anew, and whoever asks is told to come back', async () => {
+    const keeper = await openKeeper();
+    await keeper.revoke(1);
+    await keeper.crls.open();
+    rmSync(join(keeper.folder, 'servers-1'), { recursive: true });
+    await expect(keeper.crls.serve('servers-1', 1)).rejects.toMatchObject({ code: 'ENOENT' });
+    expect(keeper.crls.unusable()).toEqual(['servers-1/1']);
+    expect(await keeper.named(1)).toEqual([serialOf(1)]);
+    expect(keeper.crls.unusable()).toEqual([]);
+    expect(keeper.said.filter((line) => line.includes('built anew'))).toHaveLength(1);
   });
 });
 

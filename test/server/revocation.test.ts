@@ -22,6 +22,8 @@ interface Room {
   readonly events: RevocationEvents;
   readonly ports: RevocationPorts;
   readonly complaints: string[];
+  /** What was counted. */
+  readonly counts: string[];
 }
 
 function openRoom(sinks: readonly AuditSink[] = []): Room {
@@ -36,8 +38,10 @@ function openRoom(sinks: readonly AuditSink[] = []): Room {
   const grants = new GrantBook([grantOf({ ...everything, ...ALL_NAMES })], store.grants, TRUST_DOMAIN);
   const events = new RevocationEvents(log);
   const opened = { clock, store, trail, authority: { allGenerations: () => [] } };
-  const ports = revocationPorts(opened as unknown as OpenedData, TRUST_DOMAIN, grants, events);
-  return { store, clock, events, ports, complaints };
+  const counts: string[] = [];
+  const metrics = { revocation: (reason: string, result: string) => void counts.push(`${reason} ${result}`) };
+  const ports = revocationPorts(opened as unknown as OpenedData, TRUST_DOMAIN, grants, events, metrics);
+  return { store, clock, events, ports, complaints, counts };
 }
 
 const request = { principal: service, door: DOOR, reason: 'superseded' };
@@ -121,3 +125,13 @@ test(
     expect(facts('SELECT count(*) FROM audit_entries')).toBe(more);
   },
 );
+
+test('what was recorded is counted by reason and result, and what was refused is not', async () => {
+  const room = openRoom();
+  await record(room, 1);
+  await revoke(room.ports, bySerial(1));
+  await revoke(room.ports, bySerial(1));
+  await revoke(room.ports, { ...bySerial(1), reason: 'keyCompromise' });
+  await expect(revoke(room.ports, bySerial(2))).rejects.toMatchObject({ code: 'not_found' });
+  expect(room.counts).toEqual(['superseded revoked', 'superseded already', 'keyCompromise raised']);
+});

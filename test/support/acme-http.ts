@@ -4,13 +4,18 @@ import type { Answer, TestServer } from './running-server.ts';
 
 export const JOSE = { 'content-type': 'application/jose+json' };
 
+/** What of a server an ACME client needs. */
+export interface AcmeHost extends Pick<TestServer, 'ask'> {
+  readonly server: { readonly urls: { readonly https: string } };
+}
+
 export class HttpAcmeClient {
-  readonly #server: TestServer;
+  readonly #server: AcmeHost;
   readonly #issuer: string;
   readonly key: AccountKey;
   kid: string | undefined;
 
-  constructor(server: TestServer, key: AccountKey = accountKey(), issuer = 'servers') {
+  constructor(server: AcmeHost, key: AccountKey = accountKey(), issuer = 'servers') {
     this.#server = server;
     this.#issuer = issuer;
     this.key = key;

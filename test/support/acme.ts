@@ -226,6 +226,8 @@ export class TestClient {
   key: AccountKey;
   readonly issuer: string;
   kid: string | undefined;
+  /** Where it connects from. */
+  address = '192.0.2.1';
 
   constructor(acme: TestAcme, key: AccountKey, issuer: string) {
     this.acme = acme;
@@ -259,7 +261,7 @@ export class TestClient {
       part,
       url,
       body: options.body ?? JSON.stringify(signed(key, header, payload)),
-      door: { name: 'acme', requestId: 'request-1', address: '192.0.2.1' },
+      door: { name: 'acme', requestId: 'request-1', address: this.address },
     };
     const reply = await server.post(call);
     return { ...reply, json: typeof reply.body === 'object' ? (reply.body as Record<string, unknown>) : {} };

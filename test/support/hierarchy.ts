@@ -4,6 +4,7 @@ import type { IssuerPolicy } from '../../src/domain/issuance/issuer.ts';
 import { clockGuard } from '../../src/domain/issuance/clock-guard.ts';
 import { prepareRoot, rootName, signCaCertificate } from '../../src/domain/issuance/hierarchy.ts';
 import { newSerial } from '../../src/domain/issuance/serial.ts';
+import type { JournalBook } from '../../src/domain/revocation/journal-book.ts';
 import type { SigningKey, SigningKeys } from '../../src/keys/signing-keys.ts';
 import { signingKeyOf } from '../../src/keys/software/index.ts';
 import { Authority } from '../../src/server/authority.ts';
@@ -73,7 +74,12 @@ const POLICY: IssuerPolicy = {
 
 /** A root `internal` whose key is here or not, and an issuer `servers` without generations. */
 export async function makeHierarchy(
-  options: { readonly offline?: boolean; readonly policy?: Partial<IssuerPolicy> } = {},
+  options: {
+    readonly offline?: boolean;
+    readonly policy?: Partial<IssuerPolicy>;
+    /** What the journal tells of the CRLs of roots and generations. */
+    readonly floor?: JournalBook['crlFloor'];
+  } = {},
 ): Promise<MemoryHierarchy> {
   const clock = new FakeClock();
   const store = new MemoryStore();
@@ -101,13 +107,14 @@ export async function makeHierarchy(
     ...{ clock, random, keys, authority, trustDomain: TRUST_DOMAIN, urls: URLS },
     authorities: store.authorities,
     inventory: store.inventory,
+    journal: { crlFloor: options.floor ?? (() => undefined) },
     guard: () => undefined,
     guardClock: clockGuard(clock, () => store.latestAuditTime()),
     published: () => Promise.resolve(),
     changed: () => Promise.resolve(void changes++),
   };
   const hierarchy = new Hierarchy(wired);
-  const roots = new Roots({ ...wired, crls: store.crls, journal: { crlFloor: () => undefined }, hierarchy });
+  const roots = new Roots({ ...wired, crls: store.crls, hierarchy });
   const warned: string[] = [];
   const log: Log = {
     debug: () => undefined,

@@ -20,14 +20,18 @@ export interface Installation {
 }
 
 /** A folder with a configuration and an authority made by `chancery init`. */
-export async function install(extra = '', initOptions: readonly string[] = []): Promise<Installation> {
+export async function install(
+  extra = '',
+  initOptions: readonly string[] = [],
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<Installation> {
   const folder = await mkdtemp(join(tmpdir(), 'chancery-'));
   const [https = 0, status = 0, metrics = 0] = await freePorts(3);
   const config = join(folder, 'chancery.yaml');
   const data = join(folder, 'data');
   const listen = `listen: { https: "127.0.0.1:${https}", status: "127.0.0.1:${status}", metrics: "127.0.0.1:${metrics}" }`;
   await writeFile(config, `trustDomain: example.test\n${listen}\n${extra}\n`);
-  await run(['init', '--data', data, '--config', config, ...initOptions]);
+  await run(['init', '--data', data, '--config', config, ...initOptions], env);
   return {
     folder,
     data,
@@ -56,8 +60,8 @@ export async function tryRun(args: readonly string[], env: NodeJS.ProcessEnv = p
   }
 }
 
-export async function run(args: readonly string[]): Promise<string> {
-  const { code, stdout, stderr } = await tryRun(args);
+export async function run(args: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<string> {
+  const { code, stdout, stderr } = await tryRun(args, env);
   if (code !== 0) throw new Error(`chancery ${args.join(' ')}: exit ${code}\n${stderr}`);
   return stdout;
 }

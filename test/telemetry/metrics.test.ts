@@ -43,6 +43,8 @@ describe('metrics', () => {
     metrics.certificateIssued('servers', 'server', 'rest');
     metrics.refused('not_granted');
     metrics.httpRequest('/api/v1/certificates', 'POST', 201, 0.003);
+    metrics.revocation('keyCompromise', 'revoked');
+    metrics.revocation('keyCompromise', 'raised');
     metrics.revocationVisible('ocsp', 1.5);
     metrics.managedRenewal('public', 'rolled-back');
     metrics.deliveryFailed('files');
@@ -54,6 +56,8 @@ describe('metrics', () => {
       'chancery_refusals_total{code="not_granted"} 1',
       'chancery_http_requests_total{route="/api/v1/certificates",method="POST",status="201"} 1',
       'chancery_http_request_duration_seconds_count{route="/api/v1/certificates"} 1',
+      'chancery_revocations_total{reason="keyCompromise",result="revoked"} 1',
+      'chancery_revocations_total{reason="keyCompromise",result="raised"} 1',
       'chancery_revocation_visible_seconds_count{via="ocsp"} 1',
       'chancery_managed_renewals_total{source="public",outcome="rolled-back"} 1',
       'chancery_delivery_failures_total{kind="files"} 1',

@@ -1,8 +1,9 @@
 /** The newest CRL of each root. */
 import type { Statement } from 'better-sqlite3';
 import { ChanceryError } from '../../base/errors.ts';
-import type { CrlStore } from '../../domain/revocation/ports.ts';
+import type { CrlStore, JournalRecord } from '../../domain/revocation/ports.ts';
 import type { StoredCrl } from '../../domain/revocation/crl.ts';
+import { COLUMNS, readRevocationRow, type RevocationRow } from './revocations.ts';
 import type { Rooms } from './rooms.ts';
 
 interface CrlRow {
@@ -22,9 +23,14 @@ export function openCrls({ database, audit, writer }: Rooms): CrlStore {
     'INSERT OR REPLACE INTO root_crls (root, number, this_update, next_update, der) VALUES (?, ?, ?, ?, ?)',
   );
 
+  const journaled: Statement<[string], RevocationRow> = database.prepare(
+    `SELECT ${COLUMNS} FROM revocations WHERE generation = ? ORDER BY sequence`,
+  );
+
   return {
+    journaled: (root) => writer.read(() => journaled.all(root)).map(readRevocationRow),
     crls: () => writer.read(() => all.all()).map(readCrl),
-    put: (crl, drafts) =>
+    put: (crl, drafts, added = []) =>
       writer.write(() => {
         const before = number.get(crl.root)?.number;
         if (before !== undefined && BigInt(before) >= crl.number)
@@ -36,6 +42,9 @@ export function openCrls({ database, audit, writer }: Rooms): CrlStore {
         put.run(crl.root, String(crl.number), crl.thisUpdate, crl.nextUpdate, crl.der);
         audit.append(drafts);
       }, [
+        ...added.map((revocation): JournalRecord => {
+          return { kind: 'revoked', ...revocation, recordedAt: revocation.revokedAt, blockKey: null };
+        }),
         { kind: 'crl', generation: crl.root, scope: 'full', number: crl.number, thisUpdate: crl.thisUpdate },
       ]),
   };

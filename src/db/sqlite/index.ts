@@ -11,6 +11,7 @@ import type { Forget } from '../../domain/issuance/retention.ts';
 import type { CrlStore, PublishedCrlStore, RevocationStore } from '../../domain/revocation/ports.ts';
 import type { JournalBook } from '../../domain/revocation/journal-book.ts';
 import type { ForgetRevocations } from '../../domain/revocation/retention.ts';
+import type { ScheduledRevocationStore } from '../../domain/revocation/scheduled.ts';
 import { openAcmeStore } from './acme/index.ts';
 import type { PublishableSerials } from '../../domain/revocation/publication.ts';
 import type { ManagedStore, PublicAuthorityStore } from '../../domain/renewal/ports.ts';
@@ -34,6 +35,7 @@ import { openProbe } from './probe.ts';
 import { openPublishedCrls } from './published-crls.ts';
 import { openRetention } from './retention.ts';
 import { openRevocations } from './revocations.ts';
+import { openScheduledRevocations } from './scheduled-revocations.ts';
 import { type StoreHealth, Writer } from './writer.ts';
 
 export type { StoreHealth } from './writer.ts';
@@ -58,6 +60,7 @@ export interface Store {
   readonly authorities: AuthorityStore;
   readonly crls: CrlStore;
   readonly revocations: RevocationStore;
+  readonly scheduled: ScheduledRevocationStore;
   readonly journal: JournalBook;
   readonly publishedCrls: PublishedCrlStore;
   readonly publishable: PublishableSerials;
@@ -112,6 +115,7 @@ function furnish(database: Database, options: StoreOptions): Store {
     authorities: openAuthorities(rooms),
     crls: openCrls(rooms),
     revocations: openRevocations(rooms),
+    scheduled: openScheduledRevocations(rooms),
     journal: openJournalBook(rooms),
     publishedCrls: openPublishedCrls(rooms),
     publishable: openPublishable(rooms),

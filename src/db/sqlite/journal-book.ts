@@ -29,8 +29,9 @@ export function openJournalBook({ database, audit, writer }: Rooms): JournalBook
   const raise = ({ generation, scope, number, thisUpdate }: CrlFloor): void => {
     const id = scope === 'full' ? FULL : scope;
     const before = floors.all(generation).find((row) => row.scope === id);
-    const highest = before !== undefined && BigInt(before.number) > number ? before.number : String(number);
-    put.run(generation, id, highest, Math.max(before?.this_update ?? 0, thisUpdate));
+    // the date of the highest number is the latest, unless an operator took a later one back
+    if (before === undefined || number > BigInt(before.number))
+      put.run(generation, id, String(number), thisUpdate);
   };
 
   return {

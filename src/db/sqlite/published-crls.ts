@@ -6,7 +6,7 @@ import { toHex } from '../../x509/bytes.ts';
 import { CRL_REASONS } from '../../x509/crl.ts';
 import { encodeCrlEntry } from '../../x509/crl-writer.ts';
 import { octets } from './octets.ts';
-import { NEXT_SEQUENCE } from './revocations.ts';
+import { NEXT_SEQUENCE, REVOKE_CERTIFICATE } from './revocations.ts';
 import type { Rooms } from './rooms.ts';
 
 interface CrlRow {
@@ -50,6 +50,8 @@ export function openPublishedCrls({ database, audit, writer }: Rooms): Published
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
   );
 
+  const mark: Statement = database.prepare(REVOKE_CERTIFICATE);
+
   const publishOne = (crl: PublishedCrl): void => {
     const scope = scopeNumber(crl.scope);
     const before = number.get(crl.generation, scope);
@@ -74,8 +76,12 @@ export function openPublishedCrls({ database, audit, writer }: Rooms): Published
     const entry = encodeCrlEntry({ serial, revokedAt, reason });
     const sequence = nextSequence.get(generation);
     const code = CRL_REASONS.indexOf(reason);
-    return putBack.run(generation, shard, serial, revokedAt, code, notAfter, recordedAt, sequence, entry)
-      .changes;
+    const { changes } = putBack.run(
+      ...[generation, shard, serial, revokedAt, code, notAfter, recordedAt, sequence, entry],
+    );
+    // our own doors and OCSP go by the certificate
+    if (changes > 0) mark.run(revokedAt, code, serial, generation);
+    return changes;
   };
 
   return {

@@ -17,7 +17,7 @@ import { encodeCrlEntry } from '../../x509/crl-writer.ts';
 import { octets } from './octets.ts';
 import type { Rooms } from './rooms.ts';
 
-interface RevocationRow {
+export interface RevocationRow {
   readonly generation: string;
   readonly shard: number;
   readonly serial: Buffer;
@@ -30,7 +30,7 @@ interface RevocationRow {
   readonly ocsp_seen_at: number | null;
 }
 
-const COLUMNS =
+export const COLUMNS =
   'generation, shard, serial, revoked_at, reason, not_after, recorded_at, sequence, crl_seen_at, ocsp_seen_at';
 
 export const NEXT_SEQUENCE = 'SELECT coalesce(max(sequence), 0) + 1 FROM revocations WHERE generation = ?';
@@ -183,7 +183,7 @@ function reasonOf(code: number): CrlReason {
   throw new ChanceryError('internal', `a revocation is on record with the reason ${code}`);
 }
 
-const readRevocationRow = (row: RevocationRow): StoredRevocation => ({
+export const readRevocationRow = (row: RevocationRow): StoredRevocation => ({
   serial: toHex(row.serial),
   generation: row.generation,
   shard: row.shard,

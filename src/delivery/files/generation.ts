@@ -98,9 +98,19 @@ export async function swap(folder: Folder, generation: string, names: readonly s
       await folder.point(name, `${DATA}/${name}`);
   await folder.point(DATA, generation);
   await folder.sync();
+  await link(folder, names);
+}
+
+/** The names that services know lead to what counts. Resolves with whether one did not. */
+export async function link(folder: Folder, names: readonly string[]): Promise<boolean> {
+  let changed = false;
   for (const name of names)
-    if ((await folder.link(name)) !== `${DATA}/${name}`) await folder.point(name, `${DATA}/${name}`);
-  await folder.sync();
+    if ((await folder.link(name)) !== `${DATA}/${name}`) {
+      await folder.point(name, `${DATA}/${name}`);
+      changed = true;
+    }
+  if (changed) await folder.sync();
+  return changed;
 }
 
 /** Whether what counts is octet by octet what was laid out. Secret content is compared, never shown. */
@@ -113,6 +123,19 @@ export async function matches(folder: Folder, files: readonly LaidOut[]): Promis
       const read = await generation.read(file);
       if (read === undefined || !read.equals(Buffer.from(content))) return false;
     }
+    return true;
+  } finally {
+    await generation.close();
+  }
+}
+
+/** Whether what counts has files of these names. */
+export async function holds(folder: Folder, names: readonly string[]): Promise<boolean> {
+  const name = await currentGeneration(folder);
+  const generation = name === undefined ? undefined : await folder.enter(name);
+  if (generation === undefined) return false;
+  try {
+    for (const file of names) if ((await generation.read(file)) === undefined) return false;
     return true;
   } finally {
     await generation.close();

@@ -5,6 +5,8 @@ import { Folder, hasCode } from './folder.ts';
 import {
   adopt,
   currentGeneration,
+  holds,
+  link,
   matches,
   type Modes,
   storedIdentity,
@@ -42,10 +44,14 @@ export class FilesTarget implements Target {
     const { directory, layout, modes } = this.#options;
     return this.#inside(async (folder) => {
       const names = LAYOUT_FILES[layout];
-      // what a kill -9 cut off between swap and reload is told to the service now
-      const stored = (await storedIdentity(folder)) === pair.fingerprint;
-      if (!stored) {
-        const files = await layOut(layout, pair, await this.#options.password());
+      const same = (await storedIdentity(folder)) === pair.fingerprint;
+      // a keystore is another one each time that it is written: it is enough that it is there
+      const isThere = same && layout === 'java' && (await holds(folder, names));
+      const files = isThere ? undefined : await layOut(layout, pair, await this.#options.password());
+      const whole = files === undefined || (same && layout !== 'java' && (await matches(folder, files)));
+      // what a kill -9 cut off after the swap is done now: names, and a service that was not told
+      const stored = whole && !(await link(folder, names));
+      if (!whole) {
         await adopt(folder, names, modes);
         const before = await currentGeneration(folder);
         const generation = await writeGeneration(folder, pair, files, modes);

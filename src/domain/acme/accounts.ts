@@ -10,9 +10,10 @@ import { isId, newId } from './ids.ts';
 import { orderIsOver } from './orders.ts';
 import { AcmeProblem, notFound } from './problem.ts';
 import type { AccountChange } from './ports.ts';
-import { takeRate } from './rate-limit.ts';
+import { newAccountFrom, takeRate } from './rate-limit.ts';
 import { termsNotAgreed } from './terms.ts';
 import {
+  accountDeactivated,
   type AccountRequest,
   type AcmeRequest,
   malformed,
@@ -44,7 +45,7 @@ export async function newAccount(ports: AcmePorts, request: AcmeRequest): Promis
   if (directory.terms !== undefined && !agreed) throw termsNotAgreed(directory.terms);
   const now = ports.issuance.clock.now();
   const external = bindExternalKey(ports, request, payload, now);
-  await takeRate(ports, [['accountsPerAddress', call.door.address ?? 'local']]);
+  await takeRate(ports, [newAccountFrom(call.door.address)]);
 
   const account: AcmeAccount = {
     id: newId(ports.issuance.random, now),
@@ -69,12 +70,17 @@ export async function newAccount(ports: AcmePorts, request: AcmeRequest): Promis
   if (made === 'spent') throw keyUnusable('was used up meanwhile');
   // somebody else with the same key was quicker
   if (made.id !== account.id) return existing(ports, made);
-  return { status: 201, body: accountObject(ports, made), location: accountUrl(ports, made) };
+  // RFC 8555 7.3.4: reflected only where it was verified
+  const bound = external !== undefined && { externalAccountBinding: payload['externalAccountBinding'] };
+  return {
+    status: 201,
+    body: { ...accountObject(ports, made), ...bound },
+    location: accountUrl(ports, made),
+  };
 }
 
 function existing(ports: AcmePorts, account: AcmeAccount): AcmeReply {
-  if (account.deactivatedAt !== null)
-    throw new AcmeProblem('unauthorized', 'the account of this key is deactivated (RFC 8555 7.3.6)');
+  if (account.deactivatedAt !== null) throw accountDeactivated();
   return { status: 200, body: accountObject(ports, account), location: accountUrl(ports, account) };
 }
 

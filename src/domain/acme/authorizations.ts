@@ -113,16 +113,7 @@ export async function challenge(
     return challengeReply(ports, found, type);
   // one of them was taken already: it is looked at, the others never are
   if (found.attempts.length > 0) return challengeReply(ports, found, type);
-  const attempt: ChallengeAttempt = {
-    type,
-    startedAt: now,
-    validatedAt: null,
-    failedAt: null,
-    problem: null,
-    log: [],
-  };
-  if (await ports.store.authorizations.begin(found.id, type, now))
-    validations.begin({ ...found, attempts: [attempt] }, type, account, call.door);
+  const attempt = await validations.answer(found, type, account, call.door);
   return challengeReply(ports, { ...found, attempts: [attempt] }, type);
 }
 

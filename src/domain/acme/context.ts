@@ -19,6 +19,8 @@ export interface DirectoryPolicy {
   /** Whether accounts are made with an external key (RFC 8555 7.3.4). */
   readonly externalKeys: 'off' | 'optional' | 'required';
   readonly terms?: string | undefined;
+  /** Who agreed to the terms before then has to agree again. */
+  readonly termsSince?: Instant | undefined;
   readonly website?: string | undefined;
   readonly caaIdentities: readonly string[];
 }
@@ -28,6 +30,10 @@ export interface RateLimits {
   readonly ordersPerAccount?: Rate | undefined;
   readonly ordersPerName?: Rate | undefined;
   readonly accountsPerAddress?: Rate | undefined;
+  /** For exactly the same names, by one account. */
+  readonly certificatesPerNames?: Rate | undefined;
+  /** Failed validations of a name by one account. */
+  readonly failuresPerName?: Rate | undefined;
 }
 
 export interface AcmePorts {

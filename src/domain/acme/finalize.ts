@@ -13,6 +13,7 @@ import { type AcmePorts, type AcmeReply, principalOf } from './context.ts';
 import type { AcmeOrder } from './order.ts';
 import { authorizationsOf, findOrder, orderReply, statusOf, whileFinalizing } from './orders.ts';
 import { AcmeProblem, asProblem } from './problem.ts';
+import { certificateFor, takeRate } from './rate-limit.ts';
 import { type AccountRequest, requirePayload } from './request.ts';
 
 export async function finalize(ports: AcmePorts, request: AccountRequest): Promise<AcmeReply> {
@@ -26,9 +27,11 @@ export async function finalize(ports: AcmePorts, request: AccountRequest): Promi
   const certificationRequest = readRequest(csr);
   checkKey(ports, request, certificationRequest);
   checkNames(order, certificationRequest);
-  const serial = await whileFinalizing(order.id, () =>
-    issueFor(ports, request, order, csr, certificationRequest),
-  );
+  const serial = await whileFinalizing(order.id, async () => {
+    // others for the same names may have been finalized since the order began
+    if (order.replaces === null) await takeRate(ports, [certificateFor(request.account, order.names)]);
+    return issueFor(ports, request, order, csr, certificationRequest);
+  });
   return orderReply(ports, { ...order, certificate: serial }, authorizations);
 }
 

@@ -18,17 +18,17 @@ import { compound, identifierOf, parseIdentifiers } from './identifier.ts';
 import { isId, newId } from './ids.ts';
 import { type AcmeOrder, ORDER_LIFE, orderStatus, type OrderStatus } from './order.ts';
 import { AcmeProblem, asProblem, notFound, PROBLEM_NAMESPACE, type Subproblem } from './problem.ts';
-import { takeRate } from './rate-limit.ts';
+import { certificateFor, failureOf, lookAt, newOrderFor, newOrderOf, takeRate } from './rate-limit.ts';
 import { certificateId, readReplaces } from './renewal-info.ts';
 import { checkLifetime, readValidity } from './order-validity.ts';
 import { type AccountRequest, requirePayload, requirePostAsGet } from './request.ts';
-import { termsNotAgreed } from './terms.ts';
+import { requireTerms } from './terms.ts';
 
 export async function newOrder(ports: AcmePorts, request: AccountRequest): Promise<AcmeReply> {
   const { account, call } = request;
   const { directory } = call;
   const payload = requirePayload(request);
-  if (directory.terms !== undefined && account.termsAgreedAt === null) throw termsNotAgreed(directory.terms);
+  requireTerms(directory, account);
   const { clock, random } = ports.issuance;
   const now = clock.now();
   const names = parseIdentifiers(payload['identifiers']);
@@ -38,8 +38,10 @@ export async function newOrder(ports: AcmePorts, request: AccountRequest): Promi
   const replaces = readReplaces(ports, request, payload['replaces'], names);
   await authorizeOrder(ports, request, profile, names, now, notAfter);
   await takeRate(ports, [
-    ['ordersPerAccount', account.id],
-    ...names.map(({ value }) => ['ordersPerName', value] as const),
+    newOrderOf(account),
+    // RFC 9773 5: what replaces a certificate, which happens once, must not wait in a mass replacement
+    ...(replaces === null ? [...names.map(newOrderFor), lookAt(certificateFor(account, names))] : []),
+    ...names.map((name) => lookAt(failureOf(account, name))),
   ]);
 
   const authorizations = names.map((name): AcmeAuthorization => {
@@ -271,6 +273,15 @@ function orderError(authorizations: readonly AcmeAuthorization[]): object {
     : {
         type: PROBLEM_NAMESPACE + problem.type,
         detail: problem.detail,
-        ...(failed !== undefined && { identifier: identifierOf(failed.name) }),
+        // RFC 8555 6.7.1: an identifier stands in a subproblem only
+        ...(failed !== undefined && {
+          subproblems: [
+            {
+              type: PROBLEM_NAMESPACE + problem.type,
+              detail: problem.detail,
+              identifier: identifierOf(failed.name),
+            },
+          ],
+        }),
       };
 }

@@ -79,7 +79,7 @@ export interface AuthorizationStore {
   findForName(account: string, name: Name, limit: number): readonly AcmeAuthorization[];
   /** Notes that the client answered the challenge; false when one of the authorization was answered before. */
   begin(id: string, type: ValidationType, at: Instant): Promise<boolean>;
-  /** Notes how it ended; the first time stays. */
+  /** Notes how it ended, and that it was begun where nothing is on record of any; the first time stays. */
   settle(id: string, attempt: ChallengeAttempt, audit: readonly AuditDraft[]): Promise<void>;
   /** The first time stays. */
   deactivate(id: string, at: Instant, audit: readonly AuditDraft[]): Promise<void>;
@@ -113,10 +113,10 @@ export interface Rate {
 export interface RateStore {
   /**
    * Takes one from each of the buckets, or from none: then it says when the fullest one has room again. The keys say
-   * what is counted: `order:account:…`.
+   * what is counted: `order:account:…`. Of a bucket that is only looked at nothing is taken.
    */
   take(
-    buckets: readonly { readonly key: string; readonly rate: Rate }[],
+    buckets: readonly { readonly key: string; readonly rate: Rate; readonly look?: boolean }[],
     now: Instant,
   ): Promise<
     { readonly allowed: true } | { readonly allowed: false; readonly key: string; readonly at: Instant }

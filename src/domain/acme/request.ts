@@ -48,10 +48,13 @@ export function authenticate(ports: AcmePorts, call: AcmeCall, rule: KeyRule): A
     throw badAlgorithm(`alg is not ${key.algorithm}, what a key of this type signs with`);
   if (!verifyWithJwsKey(key, jws.signingInput, jws.signature))
     throw malformed('the signature of the JWS does not verify (RFC 8555 6.2)');
-  if (account !== undefined && account.deactivatedAt !== null)
-    throw new AcmeProblem('unauthorized', 'the account is deactivated (RFC 8555 7.3.6)');
+  if (account !== undefined && account.deactivatedAt !== null) throw accountDeactivated();
   return { call, key, account, payload: readPayload(jws.payload) };
 }
+
+/** RFC 8555 7.3.6 asks for another status than that of the type. */
+export const accountDeactivated = (): AcmeProblem =>
+  new AcmeProblem('unauthorized', { detail: 'the account is deactivated (RFC 8555 7.3.6)', status: 401 });
 
 /** RFC 7515 4.1.11: none of these is known here; RFC 8555 6.2: the header has no other member that names a key. */
 function refuseExtensions(_ports: AcmePorts, _call: AcmeCall, { header }: FlattenedJws): void {
@@ -90,12 +93,17 @@ function checkUrl(_ports: AcmePorts, { url }: AcmeCall, { header }: FlattenedJws
   );
 }
 
+/** RFC 8555 6.5.1. */
+const NONCE = /^[A-Za-z0-9_-]+$/;
+
 function takeNonce({ nonces }: AcmePorts, _call: AcmeCall, { header }: FlattenedJws): void {
   const { nonce } = header as { readonly nonce?: unknown };
-  if (typeof nonce === 'string' && nonces.take(nonce)) return;
+  if (nonce !== undefined && (typeof nonce !== 'string' || !NONCE.test(nonce)))
+    throw malformed('the nonce is not written in base64url (RFC 8555 6.5.2)');
+  if (nonce !== undefined && nonces.take(nonce)) return;
   throw new AcmeProblem(
     'badNonce',
-    typeof nonce === 'string'
+    nonce !== undefined
       ? 'the nonce is not one of ours, or was used, or is too old: send it again with the one of this answer (RFC 8555 6.5)'
       : 'the protected header has no nonce (RFC 8555 6.5)',
   );

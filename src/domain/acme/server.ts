@@ -20,6 +20,7 @@ import {
   authenticate,
   type KeyRule,
   requireAccount,
+  requirePostAsGet,
 } from './request.ts';
 import { revokeCertificate } from './revoke.ts';
 import { Validations } from './validations.ts';
@@ -50,6 +51,8 @@ const plain = (parts: Resource['parts'], answer: Answer): Resource =>
 
 /** Everything that is asked for by POST. */
 const RESOURCES: ReadonlyMap<string, Resource> = new Map([
+  ['directory', readable((server, { call }) => ({ status: 200, body: server.directory(call.directory) }))],
+  ['new-nonce', readable(() => ({ status: 204 }))],
   ['new-account', { key: 'jwk', parts: [0, 0], answer: ({ ports }, request) => newAccount(ports, request) }],
   ['new-order', plain([0, 0], newOrder)],
   ['key-change', plain([0, 0], keyChange)],
@@ -67,6 +70,14 @@ const RESOURCES: ReadonlyMap<string, Resource> = new Map([
   ],
   ['certificate', plain([1, 2], certificate)],
 ] satisfies [string, Resource][]);
+
+/** RFC 8555 6.3: what anybody may GET can be asked for by POST-as-GET, too. */
+function readable(answer: Resource['answer']): Resource {
+  return forAccounts([0, 0], (server, request) => {
+    requirePostAsGet(request);
+    return answer(server, request);
+  });
+}
 
 function orderOrFinalize(ports: AcmePorts, request: AccountRequest): AcmeReply | Promise<AcmeReply> {
   if (request.call.part === undefined) return order(ports, request);

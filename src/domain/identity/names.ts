@@ -2,6 +2,7 @@
 import { ChanceryError } from '../../base/errors.ts';
 import { type GeneralName, NAME_KINDS, type NameKind } from '../../x509/general-name.ts';
 import { formatIp, parseIp } from '../../x509/ip.ts';
+import { decodePunycode } from '../../x509/punycode.ts';
 import { parseSpiffeId } from './spiffe-id.ts';
 
 export interface Name {
@@ -29,6 +30,8 @@ export function dnsNameFault(name: string): string | undefined {
       return `the label ${JSON.stringify(label)} is not of letters, digits and inner dashes`;
     // the second and third dash mark an A-label; any other such label is reserved (RFC 5890 2.3.1)
     if (label.slice(2, 4) === '--' && !label.startsWith('xn--')) return `the label "${label}" is reserved`;
+    if (label.startsWith('xn--') && decodePunycode(label.slice(4)) === undefined)
+      return `the label "${label}" is no A-label: what follows xn-- is not Punycode (RFC 3492)`;
   }
   if (/^\d+$/.test(labels.at(-1) ?? '')) return 'the last label is a number, as in an IP address';
   if (name.startsWith('*.') && labels.length < 2) return 'a wildcard needs two labels after it';

@@ -1,10 +1,17 @@
 /** CA certificates that their roots revoked. The newest CRL of a root is the record of it, also when it is stale. */
 import { ChanceryError } from '../../base/errors.ts';
 import type { Instant } from '../../base/clock.ts';
-import { type Bytes, toHex } from '../../x509/bytes.ts';
-import { type CrlReason, readCertificateList, revokedCertificates } from '../../x509/crl.ts';
+import { type Bytes, fromHex, toHex } from '../../x509/bytes.ts';
+import { formatSerial } from '../../x509/certificate.ts';
+import {
+  type CrlReason,
+  readCertificateList,
+  revocationReason,
+  revokedCertificates,
+} from '../../x509/crl.ts';
 import { CrlEntries, encodeCrlEntry } from '../../x509/crl-writer.ts';
 import type { StoredCrl } from './crl.ts';
+import type { Revocation } from './ports.ts';
 
 /** Why a root revokes the certificate of an issuer (RFC 5280 5.3.1): what is said of leaves alone is none of it. */
 export const CA_REASONS = [
@@ -34,6 +41,55 @@ export function caRevocations(crls: readonly StoredCrl[]): CaRevocations {
     for (const { serial, revokedAt } of revokedCertificates(readCertificateList(der)))
       revoked.set(`${root} ${toHex(serial)}`, revokedAt);
   return (root, serial) => revoked.get(`${root} ${toHex(serial)}`) ?? null;
+}
+
+/** Records that hold beside the CRLs, since nobody has signed one that names them yet. */
+export function orJournaled(
+  crls: CaRevocations,
+  journaled: (root: string) => readonly Pick<Revocation, 'serial' | 'revokedAt'>[],
+): CaRevocations {
+  return (root, serial) =>
+    crls(root, serial) ??
+    journaled(root).find((one) => one.serial === formatSerial(serial))?.revokedAt ??
+    null;
+}
+
+/** Those of the revocations that these entries do not name. */
+export function notIn<R extends Pick<Revocation, 'serial'>>(
+  entries: Bytes | undefined,
+  revocations: readonly R[],
+): R[] {
+  if (revocations.length === 0) return [];
+  const named = new Set(entries === undefined ? [] : serialsIn(entries));
+  return revocations.filter(({ serial }) => !named.has(serial));
+}
+
+const serialsIn = (entries: Bytes): string[] =>
+  [...revokedCertificates({ entries })].map(({ serial }) => formatSerial(serial));
+
+/** The same entries with these behind them. */
+export function withRevocations(
+  entries: Bytes,
+  revocations: readonly Pick<Revocation, 'serial' | 'revokedAt' | 'reason'>[],
+): Bytes {
+  const all = new CrlEntries(entries);
+  for (const { serial, revokedAt, reason } of revocations)
+    all.append(encodeCrlEntry({ serial: fromHex(serial) ?? new Uint8Array(0), revokedAt, reason }));
+  return all.octets;
+}
+
+/** What a CRL revokes and the one before did not. `notAfter` is the end of the root: nothing that it signed lives longer. */
+export function addedBy(
+  { root, der }: StoredCrl,
+  before: StoredCrl | undefined,
+  notAfter: Instant,
+): Revocation[] {
+  const all = [...revokedCertificates(readCertificateList(der))].map((entry): Revocation => {
+    const { revokedAt, serial } = entry;
+    const reason = revocationReason(entry);
+    return { serial: formatSerial(serial), generation: root, shard: 0, notAfter, revokedAt, reason };
+  });
+  return notIn(before && readCertificateList(before.der).entries, all);
 }
 
 /** The entries of a root's last CRL with one more behind them: what was revoked stays revoked. */

@@ -115,9 +115,8 @@ function refusedAmong(
 }
 
 function look(ports: RevocationPorts, certificate: StoredCertificate, now: Instant): ImpactOne {
-  const later = laterOnes(ports, certificate, now);
-  const renewal = later.find(({ renews }) => renews === certificate.serial);
-  const replacement = later.find(
+  const renewal = ports.inventory.renewal(certificate.serial);
+  const replacement = laterOnes(ports, certificate, now).find(
     (one) => one.revokedAt === null && one.notAfter >= now && sameNames(one, certificate),
   );
   return {

@@ -4,7 +4,10 @@ import type { AuditDraft } from '../audit/entry.ts';
 import type { Journal, JournalPosition } from './journal.ts';
 import type { CrlScope } from './ports.ts';
 
-/** What no CRL of a generation or root may be below, or before: the journal tells of one that is not on record here. */
+/**
+ * What no CRL of a generation or root may be below, or before: the journal tells of one that is not on record here. Its
+ * date goes with its number.
+ */
 export interface CrlFloor {
   /** Of a root, its name. */
   readonly generation: string;
@@ -17,15 +20,15 @@ export interface CrlFloor {
 export interface JournalBook {
   /** `undefined` where no journal was told of anything yet, or the journal was left. */
   position(): JournalPosition | undefined;
-  /** Takes floors that are above those on record, and the position; durable with the audit entries. */
+  /** Takes floors whose numbers are above those on record, and the position; durable with the audit entries. */
   advance(
     position: JournalPosition | undefined,
     floors: readonly CrlFloor[],
     audit: readonly AuditDraft[],
   ): Promise<void>;
-  /** Takes floors that are above those on record, and tells the journal. */
+  /** Takes floors whose numbers are above those on record, and tells the journal. */
   raise(floors: readonly CrlFloor[], audit: readonly AuditDraft[]): Promise<void>;
-  /** The highest number and the latest thisUpdate of all scopes; `undefined` where the journal told nothing. */
+  /** The highest number, and the latest of the dates, of all scopes; `undefined` where the journal told nothing. */
   crlFloor(generation: string): Pick<CrlFloor, 'number' | 'thisUpdate'> | undefined;
   /** From now on nothing is committed that this journal was to know and does not. */
   attach(journal: Journal): void;

@@ -7,8 +7,14 @@ import type { StoredCrl } from './crl.ts';
 /** The newest CRL of each root. */
 export interface CrlStore {
   crls(): readonly StoredCrl[];
-  /** Replaces the one that there was; durable with its audit entries. Throws `already_exists` where the number does not rise. */
-  put(crl: StoredCrl, audit: readonly AuditDraft[]): Promise<void>;
+  /**
+   * Replaces the one that there was; durable with its audit entries. `added` is what it revokes and the one before did
+   * not: the journal is told, with the name of the root as the generation. Throws `already_exists` where the number does
+   * not rise.
+   */
+  put(crl: StoredCrl, audit: readonly AuditDraft[], added?: readonly Revocation[]): Promise<void>;
+  /** What the journal says that a root revoked, whether its newest CRL on record names it or not. */
+  journaled(root: string): readonly Revocation[];
 }
 
 /** That a certificate of a generation is revoked. It is never taken back; only its reason can become keyCompromise. */

@@ -92,12 +92,9 @@ export function sumUp(lines: readonly Pick<JournalLine, 'records'>[]): Replay {
     const { generation, scope, number, thisUpdate } = record;
     const key = `${generation} ${scope}`;
     const before = floors.get(key);
-    floors.set(key, {
-      generation,
-      scope,
-      number: before === undefined || number > before.number ? number : before.number,
-      thisUpdate: Math.max(before?.thisUpdate ?? 0, thisUpdate),
-    });
+    // the date of the highest number is the latest, unless an operator took a later one back
+    if (before === undefined || number > before.number)
+      floors.set(key, { generation, scope, number, thisUpdate });
   }
   return {
     known: records.filter((record) => record.kind === 'issued'),

@@ -101,11 +101,10 @@ async function answer(
   door: Door,
 ): Promise<AcmeReply> {
   const { method = '' } = request;
-  if (GET_RESOURCES.has(target.resource)) {
-    if (method !== 'GET' && method !== 'HEAD') throw notAllowed('GET, HEAD');
-    return read(server, target, method);
-  }
-  if (method !== 'POST') throw notAllowed('POST');
+  const [readable, postable] = [GET_RESOURCES.has(target.resource), isPostResource(target.resource)];
+  if (readable && (method === 'GET' || method === 'HEAD')) return read(server, target, method);
+  if (!postable || method !== 'POST')
+    throw notAllowed([...(readable ? ['GET', 'HEAD'] : []), ...(postable ? ['POST'] : [])].join(', '));
   const type = request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
   if (type !== JOSE)
     throw new AcmeProblem('malformed', {

@@ -2,6 +2,7 @@
 import type { LoginProvider } from '../../api/logins.ts';
 import type { Clock, Instant } from '../../base/clock.ts';
 import type { OperatorPorts } from '../../domain/acme/operator.ts';
+import type { SchedulePorts } from '../../domain/revocation/schedule.ts';
 import type { AuditDraft } from '../../domain/audit/entry.ts';
 import type { AuditHead } from '../../domain/audit/head.ts';
 import type { AuditLog } from '../../domain/audit/ports.ts';
@@ -118,6 +119,7 @@ export interface AdminPorts {
   readonly inventory: Inventory;
   readonly revocation: RevocationPorts;
   readonly acme: OperatorPorts;
+  readonly schedule: SchedulePorts;
   readonly authority: AuthorityView;
   readonly generations: GenerationActions;
   readonly past: PastActions;

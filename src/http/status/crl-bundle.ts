@@ -8,6 +8,7 @@ import { isChanceryError } from '../../base/errors.ts';
 import { type Instant, SECOND } from '../../base/clock.ts';
 import { fromAscii, sha256, toBase64, toHex } from '../../x509/bytes.ts';
 import type { ServedCrl } from './crl.ts';
+import { sendStream } from './stream.ts';
 
 export interface CrlBundlePorts {
   readonly now: () => Instant;
@@ -75,17 +76,29 @@ async function serve(
     return;
   }
   // opened before the first octet leaves: a newer CRL removes the file of the one before
-  const bodies = await Promise.all(
-    crls.map(async ({ body }) => (typeof body === 'function' ? body() : body)),
-  );
+  const bodies = await openAll(crls);
   response.writeHead(200, { ...headers, ...type });
   const stream = Readable.from(pem(bodies), { objectMode: false });
-  stream.on('error', () => response.destroy());
-  response.on('close', () => {
-    stream.destroy();
-    for (const body of bodies) if (body instanceof Readable) body.destroy();
-  });
-  stream.pipe(response);
+  stream.on('close', () => closeAll(bodies));
+  sendStream(response, stream);
+}
+
+type Body = Uint8Array | Readable;
+
+/** All or none. */
+async function openAll(crls: readonly ServedCrl[]): Promise<readonly Body[]> {
+  const opened = await Promise.allSettled(
+    crls.map(async ({ body }) => (typeof body === 'function' ? body() : body)),
+  );
+  const failed = opened.find((one) => one.status === 'rejected');
+  const bodies = opened.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
+  if (failed === undefined) return bodies;
+  closeAll(bodies);
+  throw failed.reason;
+}
+
+function closeAll(bodies: readonly Body[]): void {
+  for (const body of bodies) if (body instanceof Readable) body.destroy();
 }
 
 /** Two lists of one second have the same time: only the ETag tells. */
@@ -99,7 +112,7 @@ function pemLength(size: number): number {
   return BEGIN.length + base64 + Math.ceil(base64 / 64) + END.length;
 }
 
-async function* pem(bodies: readonly (Uint8Array | Readable)[]): AsyncGenerator<string> {
+async function* pem(bodies: readonly Body[]): AsyncGenerator<string> {
   for (const body of bodies) {
     yield BEGIN;
     let rest = new Uint8Array(0);

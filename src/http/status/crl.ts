@@ -5,6 +5,7 @@ import { isChanceryError } from '../../base/errors.ts';
 import { type Instant, SECOND } from '../../base/clock.ts';
 import type { CrlScope } from '../../domain/revocation/ports.ts';
 import type { Bytes } from '../../x509/bytes.ts';
+import { sendStream } from './stream.ts';
 
 export interface ServedCrl {
   readonly number: bigint;
@@ -24,7 +25,8 @@ export interface CrlPorts {
    * `not_ready` where that does not succeed.
    */
   readonly crl: (generation: string, scope: CrlScope) => Promise<ServedCrl | undefined>;
-  readonly rootCrl: (root: string) => ServedCrl | undefined;
+  /** Likewise for a root. */
+  readonly rootCrl: (root: string) => Promise<ServedCrl | undefined>;
 }
 
 const NAME = '[a-z0-9][a-z0-9._-]{0,62}';
@@ -96,9 +98,7 @@ async function serve(
     response.end(body);
     return;
   }
-  body.on('error', () => response.destroy());
-  response.on('close', () => body.destroy());
-  body.pipe(response);
+  sendStream(response, body);
 }
 
 /** RFC 9110 13.2.2: If-Modified-Since counts only where there is no If-None-Match. */

@@ -10,6 +10,7 @@ import type { OcspAnswer } from '../../domain/revocation/ocsp-answers.ts';
 import type { Bytes } from '../../x509/bytes.ts';
 import type { Readiness } from './listener.ts';
 import { createOcspHandler } from './ocsp.ts';
+import { sendStream } from './stream.ts';
 
 export interface PublishedFile {
   /** SHA-256, hexadecimal. */
@@ -98,10 +99,7 @@ async function answer(
     return;
   }
   response.writeHead(200, { ...headers, 'content-type': type, 'content-length': file.size });
-  const body = file.open();
-  body.on('error', () => response.destroy());
-  response.on('close', () => body.destroy());
-  body.pipe(response);
+  sendStream(response, file.open());
 }
 
 /** RFC 9110 13.2.2: If-Modified-Since counts only where there is no If-None-Match. */

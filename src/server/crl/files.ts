@@ -14,7 +14,6 @@ const CRL_FILE = /^\.?(full|\d{1,4})-\d+\.crl(\.tmp)?$/;
 
 export class CrlFolder {
   readonly #folder: string;
-  readonly #made = new Set<string>();
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -25,10 +24,10 @@ export class CrlFolder {
 
   /** Where a CRL will be; its folder is there. */
   async place(generation: string, scope: CrlScope, number: bigint): Promise<{ file: string; path: string }> {
-    if (!this.#made.has(generation)) {
+    // looked at each time: somebody may have removed it
+    if (!existsSync(join(this.#folder, generation))) {
       await makeFolder(this.#folder, PUBLIC_FOLDER);
       await makeFolder(join(this.#folder, generation), PUBLIC_FOLDER);
-      this.#made.add(generation);
     }
     const file = `${scope}-${number}.crl`;
     return { file, path: this.path({ generation, file }) };

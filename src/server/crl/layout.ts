@@ -190,25 +190,33 @@ export function writeCrl({ path, tbs, signature, signatureAlgorithm, spki }: Wri
   const { head, tail } = frameCertificateList(tbs.length, signatureAlgorithm, signature);
   const temporary = join(dirname(path), `.${basename(path)}.tmp`);
   rmSync(temporary, { force: true });
-  const file = openSync(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, PUBLIC_FILE);
+  try {
+    writeFile(temporary, [head, tbs, tail]);
+    const sha256 = readBack(temporary, [head, tbs, tail]);
+    if (sha256 === undefined || !verifySignature(signatureAlgorithm, tbs, signature, readPublicKey(spki)))
+      throw new ChanceryError('self_check_failed', {
+        message: 'the CRL was signed and discarded: it is not the one that was prepared, or does not verify',
+        rule: 'signed octets are the prepared ones and verify',
+      });
+    renameSync(temporary, path);
+    syncFolder(dirname(path));
+    return { sha256, size: head.length + tbs.length + tail.length };
+  } catch (error) {
+    // the next try has another number, and so another name: on a full disk half a file each time would stay
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+}
+
+function writeFile(path: string, parts: readonly Bytes[]): void {
+  const file = openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, PUBLIC_FILE);
   try {
     fchmodSync(file, PUBLIC_FILE);
-    writeAll(file, [head, tbs, tail]);
+    writeAll(file, parts);
     fsyncSync(file);
   } finally {
     closeSync(file);
   }
-  const sha256 = readBack(temporary, [head, tbs, tail]);
-  if (sha256 === undefined || !verifySignature(signatureAlgorithm, tbs, signature, readPublicKey(spki))) {
-    rmSync(temporary, { force: true });
-    throw new ChanceryError('self_check_failed', {
-      message: 'the CRL was signed and discarded: it is not the one that was prepared, or does not verify',
-      rule: 'signed octets are the prepared ones and verify',
-    });
-  }
-  renameSync(temporary, path);
-  syncFolder(dirname(path));
-  return { sha256, size: head.length + tbs.length + tail.length };
 }
 
 const PUBLIC_FILE = 0o644;

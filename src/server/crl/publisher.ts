@@ -115,7 +115,11 @@ export class CrlPublisher {
         (highest, { number }) => (highest === undefined || number > highest ? number : highest),
         floor?.number,
       ),
-      notBefore: floor?.thisUpdate,
+      // of what was published since, the dates are known: an operator may have taken a bogus one back
+      notBefore:
+        last !== undefined && floor !== undefined && last.number > floor.number
+          ? undefined
+          : floor?.thisUpdate,
       now: clock.now(),
       life,
       acceptClock,

@@ -52,14 +52,22 @@ export class CrlShelf {
     }, REMOVE_AFTER).unref();
   }
 
-  async serve(crl: PublishedCrl): Promise<ServedCrl> {
+  /** `lost` hears of a file that cannot be read, before the rejection. */
+  async serve(crl: PublishedCrl, lost: (error: unknown) => void): Promise<ServedCrl> {
     const path = this.#folder.path(crl);
+    const told = (error: unknown): never => {
+      lost(error);
+      throw error;
+    };
     if (crl.size > IN_MEMORY)
-      return { ...crl, body: async () => (await open(path)).createReadStream({ highWaterMark: PIECE }) };
+      return {
+        ...crl,
+        body: async () => (await open(path).catch(told)).createReadStream({ highWaterMark: PIECE }),
+      };
     const key = keyOf(crl.generation, crl.scope);
     const known = this.#bodies.get(key);
     if (known?.file === crl.file) return { ...crl, body: known.octets };
-    const octets = await readFile(path);
+    const octets = await readFile(path).catch(told);
     if (this.#crls.get(key)?.file === crl.file) this.#bodies.set(key, { file: crl.file, octets });
     return { ...crl, body: octets };
   }

@@ -105,8 +105,10 @@ describe('the journal is told', () => {
     await store.crls.put(
       { root: 'internal', number: 7n, thisUpdate: 4, nextUpdate: 5, der: new Uint8Array(1) },
       [],
+      [{ ...certificate, generation: 'internal', revokedAt: 4, reason: 'cACompromise' }],
     );
-    expect(journal.contents.flatMap(kinds)).toEqual(['revoked', 'blocked', 'issued', 'crl']);
+    expect(journal.contents.flatMap(kinds)).toEqual(['revoked', 'blocked', 'issued', 'revoked', 'crl']);
+    expect(journal.contents[3]?.records[0]).toMatchObject({ generation: 'internal', reason: 'cACompromise' });
   });
 });
 
@@ -234,13 +236,21 @@ describe('floors of CRL numbers', () => {
     ...{ scope, number, thisUpdate },
   });
 
-  test('only rise, each by itself, and are the highest of all scopes', async () => {
+  test('only rise, and are the highest of all scopes', async () => {
     const { journal } = openTestStore();
     expect(journal.crlFloor('servers-1')).toBeUndefined();
     await journal.advance(undefined, [floor(2n ** 100n, 5), floor(9n, 7, 3)], []);
     await journal.advance(undefined, [floor(4n, 6)], []);
     expect(journal.crlFloor('servers-1')).toEqual({ number: 2n ** 100n, thisUpdate: 7 });
     expect(journal.crlFloor('servers-2')).toBeUndefined();
+  });
+
+  test('take their date along: one that an operator took back does not return', async () => {
+    const { journal } = openTestStore();
+    await journal.advance(undefined, [floor(4n, 60)], []);
+    await journal.advance(undefined, [floor(5n, 7)], []);
+    await journal.advance(undefined, [floor(4n, 60)], []);
+    expect(journal.crlFloor('servers-1')).toEqual({ number: 5n, thisUpdate: 7 });
   });
 
   test('the place is forgotten where the journal is left', async () => {

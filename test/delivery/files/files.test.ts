@@ -9,6 +9,7 @@ import {
   readlinkSync,
   statSync,
   symlinkSync,
+  unlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { spawn } from 'node:child_process';
@@ -121,6 +122,43 @@ describe('files', () => {
     expect(readFileSync(join(directory, '..adopted', 'privkey.pem'), 'utf8')).toBe('the old key');
     expect(lstatSync(join(directory, 'privkey.pem')).isSymbolicLink()).toBe(true);
     expect(readPair(directory, 'fullchain.pem', 'privkey.pem')?.fingerprint).toBe(old.fingerprint);
+  });
+
+  test('killed between the swap and the names: the next delivery makes them', async () => {
+    const { target, directory } = workbench();
+    const pair = await madePair(1);
+    await target.deliver(pair);
+    unlinkSync(join(directory, 'privkey.pem'));
+    expect((await target.deliver(pair)).outcome).toBe('stored');
+    expect(readFileSync(join(directory, 'privkey.pem'), 'latin1')).toContain('PRIVATE KEY');
+    expect((await target.deliver(pair)).outcome).toBe('unchanged');
+  });
+
+  test('what somebody wrote over is written anew, and another layout of the same pair, too', async () => {
+    const { target, directory, root } = workbench();
+    const pair = await madePair(1);
+    await target.deliver(pair);
+    writeFileSync(join(directory, 'fullchain.pem'), 'somebody knew better');
+    expect((await target.deliver(pair)).outcome).toBe('stored');
+    expect(readPair(directory, 'fullchain.pem', 'privkey.pem')).toEqual({
+      fingerprint: pair.fingerprint,
+      paired: true,
+    });
+    const other = workbench({ layout: 'haproxy', directory, paths: [root] });
+    expect((await other.target.deliver(pair)).outcome).toBe('stored');
+    expect(readPair(directory, 'tls.pem', 'tls.pem')?.paired).toBe(true);
+  });
+
+  test('a keystore that is there is not written anew; one that is gone is', async () => {
+    const { target, directory } = workbench({ layout: 'java', password: () => Promise.resolve('changeit') });
+    const pair = await madePair(1);
+    await target.deliver(pair);
+    const before = readFileSync(join(directory, 'keystore.p12'));
+    expect((await target.deliver(pair)).outcome).toBe('unchanged');
+    expect(readFileSync(join(directory, 'keystore.p12')).equals(before)).toBe(true);
+    unlinkSync(join(directory, '..data', 'keystore.p12'));
+    expect((await target.deliver(pair)).outcome).toBe('stored');
+    expect(readFileSync(join(directory, 'keystore.p12')).length).toBeGreaterThan(500);
   });
 
   test('what a delivery that was cut off left is cleared by the next', async () => {

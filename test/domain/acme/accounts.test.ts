@@ -338,9 +338,9 @@ describe('RFC 8555 7.3.6', () => {
     const { json } = await client.post(client.kid ?? '', { status: 'deactivated' });
     expect(json['status']).toBe('deactivated');
     for (const url of [client.kid ?? '', order.url, ...order.authorizations, 'new-order'])
-      expect(await refusedAs(client.post(url))).toBe('unauthorized 403');
+      expect(await refusedAs(client.post(url))).toBe('unauthorized 401');
     client.kid = undefined;
-    expect(await refusedAs(client.register())).toBe('unauthorized 403');
+    expect(await refusedAs(client.register())).toBe('unauthorized 401');
     expect(events().at(-1)).toBe('acme.account.deactivated');
   });
 

@@ -120,7 +120,8 @@ describe('RFC 8555 6.2', () => {
     ['no URL', () => body(header({ url: undefined })), 'unauthorized 403'],
     ['no nonce', () => body(header({ nonce: undefined })), 'badNonce 400'],
     ['a made-up nonce', () => body(header({ nonce: b64(Buffer.alloc(21)) })), 'badNonce 400'],
-    ['a nonce that is a number', () => body(header({ nonce: 1 })), 'badNonce 400'],
+    ['a nonce that is not base64url', () => body(header({ nonce: 'a+b/c=' })), 'malformed 400'],
+    ['a nonce that is a number', () => body(header({ nonce: 1 })), 'malformed 400'],
   ];
 
   const confused = (): string => {

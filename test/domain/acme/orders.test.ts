@@ -5,6 +5,7 @@ import { readCertificate } from '../../../src/x509/certificate.ts';
 import { basicConstraints } from '../../../src/x509/extensions.ts';
 import { commonName, encodeName } from '../../../src/x509/name.ts';
 import { ChanceryError } from '../../../src/base/errors.ts';
+import { AcmeServer } from '../../../src/domain/acme/server.ts';
 import {
   ACME_GRANT,
   asAccountKey,
@@ -18,7 +19,7 @@ import {
   refusedAs,
   accountKey,
   type TestAcme,
-  type TestClient,
+  TestClient,
 } from '../../support/acme.ts';
 import { keyOf } from '../../support/keys.ts';
 import { makeRequest } from '../../support/request.ts';
@@ -380,6 +381,57 @@ describe('RFC 8555 7.5', () => {
     ]);
   });
 
+  /** A server whose answers to challenges wait as long as it takes. */
+  function patient(): { server: AcmeServer; client: TestClient } {
+    const wait = (_: number, signal: AbortSignal): Promise<void> =>
+      new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('over'))));
+    const server = new AcmeServer({ ...acme.ports, wait });
+    const other = new TestClient({ ...acme, server }, client.key, 'servers');
+    other.kid = client.kid;
+    return { server, client: other };
+  }
+
+  it.each([
+    ['valid', { ok: true, log: [] }],
+    ['invalid', failure(false)],
+  ] as const)(
+    'RFC 8555 7.5.1: a challenge that ends in a moment is %s in the answer already, on record once',
+    async (status, outcome) => {
+      acme.probe.outcomes = [outcome];
+      const { client: other } = patient();
+      const order = await other.order(WWW);
+      const { json } = await other.post(order.authorizations[0] ?? '');
+      const [challenge, second] = json['challenges'] as { url: string }[];
+      const before = acme.store.entries.length;
+      const replies = await Promise.all(
+        [challenge, challenge, second].map((one) => other.post(one?.url ?? '', {})),
+      );
+      expect(replies.map((reply) => [reply.json['status'], reply.retryAfter])).toEqual([
+        [status, undefined],
+        [status, undefined],
+        ['pending', undefined],
+      ]);
+      expect(acme.probe.asked).toHaveLength(1);
+      expect((await other.post(order.authorizations[0] ?? '')).json['status']).toBe(status);
+      expect(acme.store.entries).toHaveLength(before + 1);
+    },
+  );
+
+  it('RFC 8555 7.5.1: a challenge that the end of the process cuts off is on record, and taken up again', async () => {
+    const { server, client: other } = patient();
+    acme.probe.validate = (_ask, signal) =>
+      new Promise((_resolve, reject) =>
+        signal.addEventListener('abort', () => reject(signal.reason as Error)),
+      );
+    const order = await other.order(WWW);
+    const { json } = await other.post(order.authorizations[0] ?? '');
+    const [challenge] = json['challenges'] as { url: string }[];
+    const reply = other.post(challenge?.url ?? '', {});
+    await server.validations.stop();
+    expect((await reply).json['status']).toBe('processing');
+    expect(acme.store.acme.authorizations.unsettled(5)).toHaveLength(1);
+  });
+
   it('RFC 8555 7.1.6: a challenge that fails makes its authorization and its order invalid, with the reason', async () => {
     acme.probe.outcomes = [failure(false)];
     const order = await client.order([...WWW, 'b.example.test']);
@@ -406,7 +458,8 @@ describe('RFC 8555 7.5', () => {
     const order = await client.order(WWW);
     await client.authorize(order);
     expect((await client.post(order.url)).json['status']).toBe('ready');
-    expect(acme.waited).toEqual([500, 1500]);
+    // the first is how long the answer waits
+    expect(acme.waited).toEqual([400, 500, 1500]);
     acme.probe.outcomes = [failure(true)];
     await client.authorize(await client.order(WWW));
     expect(acme.probe.asked).toHaveLength(3 + 4);

@@ -138,7 +138,7 @@ describe('RFC 8555 7.6', () => {
       async () => owner.post('revoke-cert', { certificate: '-----BEGIN CERTIFICATE-----' }),
       'malformed 400',
     ],
-    ['a deactivated owner', async () => deactivated(), 'unauthorized 403'],
+    ['a deactivated owner', async () => deactivated(), 'unauthorized 401'],
   ];
 
   const registered = async (issuer = 'servers'): Promise<TestClient> => {

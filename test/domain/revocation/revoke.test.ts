@@ -373,4 +373,18 @@ describe('the impact', () => {
       [now - 2 * HOUR, serialOf(2)],
     ]);
   });
+
+  test('finds what renewed a certificate behind many others of its name, and where it has none', async () => {
+    const names = [dns('one.example.test')];
+    const now = clock.now();
+    await record(1, { names, issuedAt: now - 3 * HOUR });
+    await record(2, { names: [], issuedAt: now - 3 * HOUR });
+    await record(3, { names, issuedAt: now - 2 * HOUR, renews: serialOf(1) });
+    await record(4, { names: [], issuedAt: now - 2 * HOUR, renews: serialOf(2) });
+    for (let n = 5; n < 65; n++) await record(n, { names, issuedAt: now - HOUR });
+    for (const n of [1, 2]) {
+      const { shown } = await impact(ports, service, { kind: 'serials', serials: [serialOf(n)] });
+      expect(shown[0]?.lastRenewed).toBe(now - 2 * HOUR);
+    }
+  });
 });

@@ -59,8 +59,11 @@ export function openAuthorizations({ database, audit, writer }: Rooms): Authoriz
        AND NOT EXISTS (SELECT 1 FROM acme_challenges WHERE authorization = acme_authorizations.id)`,
   );
   const settle: Statement = database.prepare(
-    `UPDATE acme_challenges SET validated_at = ?, failed_at = ?, problem = ?, log = ?
-     WHERE authorization = ? AND type = ? AND validated_at IS NULL AND failed_at IS NULL`,
+    `INSERT INTO acme_challenges (authorization, type, started_at, validated_at, failed_at, problem, log)
+     SELECT id, @type, @startedAt, @validatedAt, @failedAt, @problem, @log FROM acme_authorizations WHERE id = @id
+       AND NOT EXISTS (SELECT 1 FROM acme_challenges WHERE authorization = @id AND type <> @type)
+     ON CONFLICT DO UPDATE SET validated_at = excluded.validated_at, failed_at = excluded.failed_at,
+       problem = excluded.problem, log = excluded.log WHERE validated_at IS NULL AND failed_at IS NULL`,
   );
   const deactivate: Statement = database.prepare(
     'UPDATE acme_authorizations SET deactivated_at = coalesce(deactivated_at, ?) WHERE id = ?',
@@ -125,10 +128,13 @@ export function openAuthorizations({ database, audit, writer }: Rooms): Authoriz
     findForName: (account, { kind, value }, limit) =>
       writer.read(() => forName.all(account, value, kind, limit).map(read)),
     begin: (id, type, at) => writer.write(() => begin.run(type, at, id).changes === 1),
-    settle: (id, { type, validatedAt, failedAt, problem, log }, drafts) =>
+    settle: (id, { problem, log, ...facts }, drafts) =>
       writer.write(() => {
-        const text = problem === null ? null : JSON.stringify(problem);
-        const { changes } = settle.run(validatedAt, failedAt, text, JSON.stringify(log), id, type);
+        const texts = {
+          problem: problem === null ? null : JSON.stringify(problem),
+          log: JSON.stringify(log),
+        };
+        const { changes } = settle.run({ id, ...facts, ...texts });
         if (changes === 1) audit.append(drafts);
       }),
     deactivate: (id, at, drafts) =>

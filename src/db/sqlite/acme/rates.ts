@@ -19,10 +19,14 @@ export function openRates({ database, writer }: Rooms): RateStore {
   return {
     take: (buckets, now) =>
       writer.write(() => {
-        const taken = buckets.map(({ key, rate }) => ({ key, ...arrivalAfter(select.get(key), rate, now) }));
+        const taken = buckets.map(({ key, rate, look }) => ({
+          key,
+          look,
+          ...arrivalAfter(select.get(key), rate, now),
+        }));
         const [full] = taken.filter(({ at }) => at > now).sort((a, b) => b.at - a.at);
         if (full !== undefined) return { allowed: false as const, key: full.key, at: full.at };
-        for (const { key, arrival } of taken) put.run(key, arrival);
+        for (const { key, arrival, look } of taken) if (look !== true) put.run(key, arrival);
         return { allowed: true as const };
       }),
     prune: (now) => writer.write(() => remove.run(now, PRUNED_AT_ONCE).changes),

@@ -8,7 +8,8 @@ import * as revocation from './0006-revocation.ts';
 import * as acme from './0007-acme.ts';
 import * as journal from './0008-journal.ts';
 import * as renewals from './0009-renewals.ts';
-import * as managed from './0010-managed.ts';
+import * as scheduled from './0010-scheduled-revocations.ts';
+import * as managed from './0011-managed.ts';
 
 export interface Migration {
   /** From 1, without gaps: the `user_version` after it. */
@@ -27,5 +28,6 @@ export const MIGRATIONS: readonly Migration[] = [
   { number: 7, name: 'acme', sql: acme.sql },
   { number: 8, name: 'journal', sql: journal.sql },
   { number: 9, name: 'renewals', sql: renewals.sql },
-  { number: 10, name: 'managed', sql: managed.sql },
+  { number: 10, name: 'scheduled revocations', sql: scheduled.sql },
+  { number: 11, name: 'managed', sql: managed.sql },
 ];

@@ -5,6 +5,7 @@ import type {
   CreatedExternalKey,
   ExternalKeyRequest,
   ExternalKeyResource,
+  ScheduledRevocationResource,
   WindowRequest,
   WindowResource,
 } from '../../../api/acme.ts';
@@ -28,6 +29,8 @@ import {
 } from '../../../domain/acme/operator.ts';
 import { type AcmeOrder, orderStatus } from '../../../domain/acme/order.ts';
 import { isFinalizing } from '../../../domain/acme/orders.ts';
+import { allowSchedule, cancelScheduled, schedule } from '../../../domain/revocation/schedule.ts';
+import { type ScheduledRevocation, scheduledState } from '../../../domain/revocation/scheduled.ts';
 import type { NameLists } from '../../../domain/identity/names.ts';
 import { toBase64Url } from '../../../x509/bytes.ts';
 import type { Exchange, Reply } from '../exchange.ts';
@@ -42,7 +45,7 @@ interface Page {
   readonly cursor?: string | undefined;
 }
 
-export const acmeOperations = ({ acme, clock }: AdminPorts) => {
+export const acmeOperations = ({ acme, clock, schedule: ports }: AdminPorts) => {
   const { store } = acme;
   return {
     createExternalKey: async ({ body, principal, door }: Exchange<ExternalKeyRequest>): Promise<Reply> => {
@@ -122,7 +125,12 @@ export const acmeOperations = ({ acme, clock }: AdminPorts) => {
           fix: 'Write it so.',
         });
       const by = { principal, door };
+      const allowed =
+        body.revoke === undefined ? undefined : allowSchedule(ports, by, body.issuer, body.revoke);
       const { window, knownBy } = await moveWindows(acme, by, body.issuer, within, body.explanationUrl);
+      const { issuer, issuedUntil, end } = window;
+      const wish = { issuer, issuedUntil, dueAt: Math.max(knownBy, end) };
+      const revocation = allowed && (await schedule(ports, by, wish, allowed));
       const resource: WindowResource = {
         issuer: window.issuer,
         issuedUntil: formatInstant(window.issuedUntil),
@@ -130,9 +138,20 @@ export const acmeOperations = ({ acme, clock }: AdminPorts) => {
         end: formatInstant(window.end),
         knownBy: formatInstant(knownBy),
         ...(window.explanationUrl !== null && { explanationUrl: window.explanationUrl }),
+        ...(revocation !== undefined && { revocation: renderScheduled(revocation, clock.now()) }),
       };
       return { body: resource };
     },
+
+    listScheduledRevocations: ({ query }: Exchange<unknown, { limit: number }>): Reply => ({
+      body: {
+        revocations: ports.scheduled.list(query.limit).map((one) => renderScheduled(one, clock.now())),
+      },
+    }),
+
+    cancelScheduledRevocation: async ({ params, principal, door }: ById): Promise<Reply> => ({
+      body: renderScheduled(await cancelScheduled(ports, { principal, door }, params.id), clock.now()),
+    }),
   };
 
   function authorizationsOf(order: AcmeOrder): AcmeAuthorization[] {
@@ -195,6 +214,20 @@ const renderKey = (key: StoredExternalKey, now: Instant): ExternalKeyResource =>
   createdBy: key.createdBy,
   createdAt: formatInstant(key.createdAt),
   ...(key.revokedAt !== null && { revokedAt: formatInstant(key.revokedAt) }),
+});
+
+const renderScheduled = (one: ScheduledRevocation, now: Instant): ScheduledRevocationResource => ({
+  id: one.id,
+  state: scheduledState(one, now),
+  issuer: one.issuer,
+  issuedUntil: formatInstant(one.issuedUntil),
+  reason: one.reason,
+  dueAt: formatInstant(one.dueAt),
+  createdBy: one.createdBy,
+  createdAt: formatInstant(one.createdAt),
+  ...(one.cancelledAt !== null && { cancelledAt: formatInstant(one.cancelledAt) }),
+  ...(one.doneAt !== null && { doneAt: formatInstant(one.doneAt) }),
+  ...(one.revoked !== null && { revoked: one.revoked }),
 });
 
 const renderAccount = (account: AcmeAccount): AcmeAccountResource => ({
