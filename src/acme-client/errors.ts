@@ -14,6 +14,8 @@ export interface AuthorityProblem {
   readonly type?: string | undefined;
   readonly status?: number | undefined;
   readonly retryAt?: Instant | undefined;
+  /** To sign the next try with (RFC 8555 6.5). */
+  readonly freshNonce?: string | undefined;
   readonly cause?: unknown;
 }
 

@@ -2,9 +2,10 @@
  * RFC 8555 towards one CA with one account key: acme-client signs, fetches nonces and knows the resources; the transport
  * is ours, per CA, so that two CAs with different roots never meet. What it lacks (renewalInfo, raw answers) is beside it.
  */
+import { setTimeout as wait } from 'node:timers/promises';
 import type { AcmeIdentifier, CaAuthorization, CaChallenge, CaOrder, RenewalWindow } from './resources.ts';
 import { readAuthorization, readOrder, readWindow } from './resources.ts';
-import { parseInstant, type Clock, type Instant, SECOND } from '../base/clock.ts';
+import { parseInstant, type Clock, type Duration, type Instant, MINUTE, SECOND } from '../base/clock.ts';
 import { AuthorityError, printable } from './errors.ts';
 import type { Transport, WireRequest, WireResponse } from './transport.ts';
 
@@ -17,6 +18,8 @@ export interface WireOptions {
   /** `undefined`: `register` is called first. */
   readonly accountUrl: string | undefined;
   readonly eab: { readonly kid: string; readonly hmacKey: string } | undefined;
+  /** Between tries of one request; left out: real time. */
+  readonly sleep?: (duration: Duration) => Promise<void>;
 }
 
 /** The parts of acme-client that are used; it types only its convenience layer. */
@@ -29,15 +32,25 @@ interface LibraryClient {
     signedRequest(
       url: string,
       payload: unknown,
-      options: { readonly kid?: string; readonly includeExternalAccountBinding?: boolean },
+      options: {
+        readonly kid?: string;
+        readonly nonce?: string;
+        readonly includeExternalAccountBinding?: boolean;
+      },
     ): Promise<WireResponse>;
   };
   readonly api: { accountUrl: string | null };
   getChallengeKeyAuthorization(challenge: { type: string; token: string }): Promise<string>;
 }
 
-/** A CA that refuses nine of ten good nonces (Pebble does, when asked to) is still served. */
+/** A CA that refuses nine of ten good nonces (Pebble does, when asked to) is still served … */
 const BAD_NONCES = 200;
+/** … for so long. */
+const NONCE_PATIENCE: Duration = 2 * MINUTE;
+
+/** A CA that is overloaded for a moment is asked again, with a new signature; a limit is not waited for here. */
+const OVERLOADED: readonly Duration[] = [SECOND / 2, SECOND, 2 * SECOND, 4 * SECOND];
+const MOST_WAIT: Duration = 10 * SECOND;
 
 export class Wire {
   readonly #options: WireOptions;
@@ -56,13 +69,19 @@ export class Wire {
       ...(options.accountUrl !== undefined && { accountUrl: options.accountUrl }),
       ...(options.eab !== undefined && { externalAccountBinding: options.eab }),
     }) as unknown as LibraryClient;
-    client.http.maxBadNonceRetries = BAD_NONCES;
-    client.http.request = (url, method, { headers = {}, data } = {}) =>
-      options.transport.request(url, method, {
+    client.http.maxBadNonceRetries = 0;
+    const wire = new Wire(options, client);
+    client.http.request = async (url, method, { headers = {}, data } = {}) => {
+      const response = await options.transport.request(url, method, {
         headers: { 'content-type': 'application/jose+json', ...headers },
         ...(data === undefined ? {} : { data }),
       });
-    return new Wire(options, client);
+      // the library keeps whatever it takes for a directory for a day, and signs with whatever it takes for a nonce
+      if (method === 'get') wire.#requireObject(response);
+      if (method === 'head') wire.#requireNonce(response);
+      return response;
+    };
+    return wire;
   }
 
   /** What the directory says of itself. */
@@ -85,15 +104,16 @@ export class Wire {
   /** The account of this key, made where there is none (RFC 8555 7.3). Resolves with its URL. */
   async register(contact: readonly string[], termsOfServiceAgreed: boolean): Promise<string> {
     const resource = await this.#resource('newAccount');
-    const response = await this.#guarded(() =>
+    const response = await this.#send((nonce) =>
       this.#client.http.signedRequest(
         resource,
         { contact: [...contact], termsOfServiceAgreed },
-        { includeExternalAccountBinding: true },
+        { includeExternalAccountBinding: true, ...nonce },
       ),
     );
     const url = response.headers['location'];
-    if (url === undefined) throw new AuthorityError('protocol', { detail: 'the CA named no account URL' });
+    if (url === undefined || !url.startsWith(`${this.#options.directory.origin}/`))
+      throw new AuthorityError('protocol', { detail: 'the CA named no account URL' });
     this.#client.api.accountUrl = url;
     return url;
   }
@@ -218,7 +238,45 @@ export class Wire {
   #post(url: string, payload: unknown): Promise<WireResponse> {
     const kid = this.#client.api.accountUrl;
     if (kid === null) throw new AuthorityError('protocol', { detail: 'there is no account yet' });
-    return this.#guarded(() => this.#client.http.signedRequest(url, payload, { kid }));
+    return this.#send((nonce) => this.#client.http.signedRequest(url, payload, { kid, ...nonce }));
+  }
+
+  /** Every try is signed anew, with a nonce of its own (RFC 8555 6.5). */
+  async #send(send: (nonce: { readonly nonce?: string }) => Promise<WireResponse>): Promise<WireResponse> {
+    const { clock, sleep = wait } = this.#options;
+    const deadline = clock.now() + NONCE_PATIENCE;
+    let nonce: string | undefined;
+    for (let [refused, overloaded] = [0, 0]; ;) {
+      try {
+        return await this.#guarded(() => send(nonce === undefined ? {} : { nonce }));
+      } catch (error) {
+        if (!(error instanceof AuthorityError)) throw error;
+        const { status = 0, type, retryAt, freshNonce } = error.problem;
+        nonce = undefined;
+        if (type === 'badNonce' && refused < BAD_NONCES && clock.now() < deadline) {
+          nonce = freshNonce;
+          refused += 1;
+          continue;
+        }
+        const pause = OVERLOADED[overloaded];
+        const asked = retryAt === undefined ? 0 : retryAt - clock.now();
+        if ((status !== 429 && status < 500) || pause === undefined || asked > MOST_WAIT) throw error;
+        overloaded += 1;
+        await sleep(Math.max(pause, asked));
+      }
+    }
+  }
+
+  #requireObject(response: WireResponse): void {
+    if (response.status !== 200) throw this.#problem(response);
+    if (typeof response.data !== 'object' || response.data === null)
+      throw new AuthorityError('protocol', { detail: 'the directory of the CA is no JSON object' });
+  }
+
+  #requireNonce(response: WireResponse): void {
+    if (response.status >= 300) throw this.#problem(response);
+    if (!NONCE.test(response.headers['replay-nonce'] ?? ''))
+      throw new AuthorityError('protocol', { detail: 'the CA gave no nonce' });
   }
 
   async #guarded(send: () => Promise<WireResponse>): Promise<WireResponse> {
@@ -238,6 +296,7 @@ export class Wire {
 
   #problem(response: WireResponse): AuthorityError {
     const { status, data } = response;
+    const freshNonce = response.headers['replay-nonce'] ?? '';
     const body = record(data);
     const type = /^urn:ietf:params:acme:error:([A-Za-z]{1,40})$/.exec(printable(body['type']))?.[1];
     const subproblems = Array.isArray(body['subproblems']) ? body['subproblems'].slice(0, 5) : [];
@@ -249,6 +308,7 @@ export class Wire {
       type,
       status,
       retryAt: this.#retryAt(response),
+      freshNonce: NONCE.test(freshNonce) ? freshNonce : undefined,
     };
     if (status === 429 || type === 'rateLimited') return new AuthorityError('limited', problem);
     if (status >= 500 || type === 'badNonce' || type === 'serverInternal')
@@ -265,6 +325,9 @@ export class Wire {
     return at === undefined ? undefined : Math.min(Math.max(at, now), now + 7 * 86_400 * SECOND);
   }
 }
+
+/** RFC 8555 6.5.1 */
+const NONCE = /^[A-Za-z0-9_-]{1,500}$/;
 
 const httpDate = (text: string): Instant | undefined => {
   const at = Date.parse(text);
