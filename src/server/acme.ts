@@ -40,11 +40,13 @@ export interface AcmeService {
 export function openAcme(options: AcmeOptions): AcmeService {
   const { opened, config, log, issuance, metrics, httpsUrl } = options;
   const { store, authority, random, keyring } = opened;
+  const probe = openChallengeProbe(config.acme);
   const server = new AcmeServer({
     issuance,
     store: store.acme,
     nonces: new Nonces(random),
-    probe: openChallengeProbe(config.acme),
+    probe,
+    caa: probe,
     secrets: secretBox(keyring, random),
     revoker: revoker(options.revocation),
     log,

@@ -5,35 +5,19 @@
  * 5 HTTPS and metrics 6 "started" on record 7 ready. Stop: 1 not ready 2 drain 3 "stopped" and a signed head on record
  * 4 store closed 5 lock released. A kill -9 at any point leaves what the store had committed, and no lock.
  */
-import { createServer } from 'node:http';
+import type { Server } from 'node:http';
 import { rm } from 'node:fs/promises';
 import type { ChanceryError } from '../base/errors.ts';
 import { SECOND } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
-import {
-  type Configuration,
-  type ListenerName,
-  listenerIssuer,
-  loginIssuer,
-  refuseDevelopmentKey,
-} from '../config/index.ts';
+import { type Configuration, listenerIssuer, loginIssuer, refuseDevelopmentKey } from '../config/index.ts';
 import type { AuditDraft } from '../domain/audit/entry.ts';
 import { GrantBook } from '../domain/identity/grant-book.ts';
-import { TRY_LATER } from '../domain/revocation/ocsp-answers.ts';
 import { ACME_PREFIX } from '../http/acme/listener.ts';
 import { createAdminListener } from '../http/admin/listener.ts';
 import { limitConnections } from '../http/connection-limit.ts';
-import { createStatusListener } from '../http/status/listener.ts';
-import { createMetricsListener } from '../http/status/metrics-listener.ts';
-import {
-  createTlsListener,
-  type ListenerCredentials,
-  SLOW_CLIENT_LIMITS,
-  type TlsListener,
-} from '../http/tls-listener.ts';
-import { certificateFingerprint } from '../x509/certificate.ts';
+import { createTlsListener, type ListenerCredentials, type TlsListener } from '../http/tls-listener.ts';
 import { type AcmeService, openAcme } from './acme.ts';
-import type { Authority } from './authority.ts';
 import { adminPorts } from './admin-ports.ts';
 import { bind, drain, hostPort, movedUrl } from './bind.ts';
 import { adminGrant, listenerGrant, managedGrant } from './builtin-grants.ts';
@@ -42,6 +26,7 @@ import { crlBundles } from './crl-bundle.ts';
 import { openCrls } from './crl/open.ts';
 import type { IssuerCrls } from './crls.ts';
 import { dataPaths, renderClientFile, requireAuthority, writePublicFile } from './data.ts';
+import { forwardClock } from './forward-clock.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { requireChoice } from './admin-login.ts';
 import { issuancePorts } from './issuance.ts';
@@ -54,27 +39,19 @@ import { packageVersion } from './package.ts';
 import { publicPages } from './pages.ts';
 import { Presentations } from './presentations.ts';
 import { Published } from './published.ts';
-import { type Phase, readiness } from './readiness.ts';
-import { managedActions } from './renewal/actions.ts';
-import { NOTHING_MANAGED } from './renewal/rounds.ts';
-import { openRenewal, type RenewalService } from './renewal/service.ts';
-import { RevocationEvents, revocationPorts, revokeSuperseded } from './revocation.ts';
-import { openWebhooks } from './webhooks.ts';
+import { metricsServer, statusServer } from './plain-listeners.ts';
+import type { Phase } from './readiness.ts';
+import {
+  movedListeners,
+  ownRootFingerprint,
+  rootFingerprints,
+  type RunningServer,
+  type StopCode,
+} from './running.ts';
+import { RevocationEvents, revocationPorts } from './revocation.ts';
 import { ScheduledRevocations } from './scheduled-revocations.ts';
 
-/** 0: told to stop; 1: the store could no longer be believed. */
-export type StopCode = 0 | 1;
-
-export interface RunningServer {
-  readonly urls: { readonly https: string; readonly status: string; readonly metrics: string };
-  /** Listeners whose built-in default port was taken. */
-  readonly moved: readonly { readonly listener: ListenerName; readonly from: number; readonly to: number }[];
-  readonly roots: readonly { readonly name: string; readonly fingerprint: string }[];
-  /** Resolves with the exit code when the server has stopped by itself or was told to. */
-  readonly stopped: Promise<StopCode>;
-  /** Drains and closes everything. */
-  stop(): Promise<void>;
-}
+export type { RunningServer, StopCode } from './running.ts';
 
 const PATIENCE = 10 * SECOND;
 const TICK = SECOND;
@@ -102,7 +79,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
   const presentations = new Presentations({ inventory: store.inventory, clock });
   const housekeeping = new Housekeeping({ store, clock, retention: config.retention, log });
   const revocations = new RevocationEvents(log);
-  const listening: ReturnType<typeof createServer>[] = [];
+  const listening: Server[] = [];
   let timer: NodeJS.Timeout | undefined;
   let lifecycle: Lifecycle | undefined;
   let tls: TlsListener | undefined;
@@ -126,20 +103,10 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
       issuerCrls: () => crls,
       rootCrl: async (root) => lifecycle?.roots.serve(root),
     });
-    const status = createServer(
-      SLOW_CLIENT_LIMITS,
-      createStatusListener({
-        certificate: authority.certificate,
-        crls: {
-          now: () => clock.now(),
-          crl: async (generation, scope) => crls?.serve(generation, scope),
-          rootCrl: async (root) => lifecycle?.roots.serve(root),
-        },
-        crlBundles: { now: () => clock.now(), bundle },
-        readiness: () => readiness(phase, opened, crls),
-        ocsp: { clock, answer: (request) => ocsp?.answer(request) ?? TRY_LATER },
-      }),
-    );
+    const status = statusServer({
+      ...{ opened, bundle, phase: () => phase },
+      ...{ crls: () => crls, lifecycle: () => lifecycle, ocsp: () => ocsp },
+    });
     limitConnections(status, CONNECTIONS_PER_ADDRESS);
     listening.push(status);
     const statusPort = await bind(status, 'status', config.listen.status);
@@ -220,15 +187,9 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
     scheduled = new ScheduledRevocations(ports.schedule, log);
     acme = openAcme({ opened, config, log, issuance, revocation, metrics, httpsUrl });
 
-    const metricsServer = createServer(
-      SLOW_CLIENT_LIMITS,
-      createMetricsListener(async () => {
-        const { contentType, body } = await metrics.render();
-        return { type: contentType, body };
-      }),
-    );
-    listening.push(metricsServer);
-    const metricsPort = await bind(metricsServer, 'metrics', config.listen.metrics);
+    const figures = metricsServer(metrics);
+    listening.push(figures);
+    const metricsPort = await bind(figures, 'metrics', config.listen.metrics);
 
     if (httpsPort !== config.listen.https.port)
       await writePublicFile(
@@ -236,7 +197,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
         renderClientFile({ server: httpsUrl, trustDomain: config.trustDomain, configuration: config.file }),
       );
     // as with CRLs, no answer is older than what was answered before the clock went back
-    const forward = { now: () => Math.max(clock.now(), store.latestAuditTime()) };
+    const forward = forwardClock(clock, () => store.latestAuditTime());
     ocsp = new OcspService(
       {
         ...opened,
@@ -273,17 +234,8 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
         status: statusUrl,
         metrics: `http://${hostPort(config.listen.metrics.host, metricsPort)}/metrics`,
       },
-      moved: (
-        Object.entries({ https: httpsPort, status: statusPort, metrics: metricsPort }) as [
-          ListenerName,
-          number,
-        ][]
-      )
-        .map(([listener, to]) => ({ listener, from: config.listen[listener].port, to }))
-        .filter(({ from, to }) => from !== to),
-      roots: authority
-        .roots()
-        .map(({ name, certificate }) => ({ name, fingerprint: certificateFingerprint(certificate.raw) })),
+      moved: movedListeners(config, { https: httpsPort, status: statusPort, metrics: metricsPort }),
+      roots: rootFingerprints(authority),
       stopped,
       stop: () => stop(0),
     };
@@ -364,10 +316,4 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
       details,
     };
   }
-}
-
-/** The root that the listener's certificate leads to. */
-function ownRootFingerprint(authority: Authority, generation: string): string {
-  const root = authority.root(authority.generation(generation)?.root ?? '');
-  return root === undefined ? '' : certificateFingerprint(root.certificate.raw);
 }

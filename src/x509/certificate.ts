@@ -3,18 +3,17 @@ import { ChanceryError } from '../base/errors.ts';
 import type { Instant } from '../base/clock.ts';
 import { type Bytes, sha256, toHex } from './bytes.ts';
 import {
-  bitString,
   context,
   contextConstructed,
   DerReader,
   readInteger,
-  readOctetBits,
   readSmallInteger,
   sequence,
   TAG,
   tlv,
   unsignedInteger,
 } from './der.ts';
+import { bitString, readOctetBits } from './der-bits.ts';
 import { encodeExtension, type Extension, readExtensions } from './extensions.ts';
 import { encodeTime, readTime, type TimeForm } from './time.ts';
 

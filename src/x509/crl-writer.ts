@@ -4,16 +4,8 @@
  */
 import type { Instant } from '../base/clock.ts';
 import { type Bytes, concat } from './bytes.ts';
-import {
-  bitString,
-  contextConstructed,
-  header,
-  sequence,
-  smallInteger,
-  TAG,
-  tlv,
-  unsignedInteger,
-} from './der.ts';
+import { contextConstructed, header, sequence, smallInteger, TAG, tlv, unsignedInteger } from './der.ts';
+import { bitString } from './der-bits.ts';
 import { CRL_REASONS, type CrlReason } from './crl.ts';
 import { authorityKeyIdentifier, encodeExtension, type Extension } from './extensions.ts';
 import { OID } from './oids.ts';

@@ -2,7 +2,8 @@
 import { ChanceryError } from '../base/errors.ts';
 import type { Instant } from '../base/clock.ts';
 import { type Bytes, equal } from './bytes.ts';
-import { contextConstructed, DerReader, readInteger, readOctetBits, readSmallInteger, TAG } from './der.ts';
+import { contextConstructed, DerReader, readInteger, readSmallInteger, TAG } from './der.ts';
+import { readOctetBits } from './der-bits.ts';
 import { type Extension, readExtensions } from './extensions.ts';
 import { OID } from './oids.ts';
 import { readTime } from './time.ts';

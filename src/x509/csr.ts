@@ -2,11 +2,9 @@
 import { ChanceryError } from '../base/errors.ts';
 import type { Bytes } from './bytes.ts';
 import {
-  bitString,
   contextConstructed,
   DerReader,
   oid,
-  readOctetBits,
   readOid,
   readSmallInteger,
   sequence,
@@ -15,6 +13,7 @@ import {
   TAG,
   tlv,
 } from './der.ts';
+import { bitString, readOctetBits } from './der-bits.ts';
 import { encodeExtension, type Extension, readExtensions, readSubjectAltName } from './extensions.ts';
 import type { GeneralName } from './general-name.ts';
 import { readName } from './name.ts';

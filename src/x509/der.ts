@@ -90,18 +90,6 @@ export function smallInteger(value: number): Bytes {
   return unsignedInteger(octets);
 }
 
-export const bitString = (content: Bytes, unusedBits = 0): Bytes =>
-  tlv(TAG.bitString, Buffer.from([unusedBits]), content);
-
-/** Named bits (X.690 11.2.2): trailing zero bits are dropped. `bits` are numbers as in the ASN.1 module. */
-export function namedBits(bits: readonly number[]): Bytes {
-  if (bits.length === 0) return bitString(new Uint8Array(0));
-  const highest = Math.max(...bits);
-  const octets = Buffer.alloc((highest >> 3) + 1);
-  for (const bit of bits) octets[bit >> 3] = (octets[bit >> 3] ?? 0) | (0x80 >> (bit & 7));
-  return bitString(octets, 7 - (highest & 7));
-}
-
 const encodedOids = new Map<string, Bytes>();
 /** The same the other way round, by content: what we write is what we mostly read. */
 const ownOids = new Map<string, string>();
@@ -141,7 +129,8 @@ export interface Element {
   readonly raw: Bytes;
 }
 
-const broken = (what: string, rule = 'X.690 DER'): ChanceryError =>
+/** What is refused by a reader. */
+export const broken = (what: string, rule = 'X.690 DER'): ChanceryError =>
   new ChanceryError('malformed_der', {
     message: what,
     rule,
@@ -284,40 +273,4 @@ export function readBoolean(element: Element, what: string): boolean {
   if (element.tag !== TAG.boolean || element.content.length !== 1) throw broken(`${what} is no BOOLEAN`);
   if (octet !== 0 && octet !== 0xff) throw broken(`${what} is neither 00 nor FF`, 'X.690 11.1');
   return octet === 0xff;
-}
-
-export interface Bits {
-  readonly unusedBits: number;
-  readonly octets: Bytes;
-}
-
-export function readBitString(element: Element, what: string): Bits {
-  const [unusedBits] = element.content;
-  const octets = element.content.subarray(1);
-  if (element.tag !== TAG.bitString || unusedBits === undefined || unusedBits > 7)
-    throw broken(`${what} is no BIT STRING`);
-  const last = octets[octets.length - 1];
-  if (unusedBits > 0 && (last === undefined || (last & ((1 << unusedBits) - 1)) !== 0))
-    throw broken(`${what} has unused bits that are set`, 'X.690 11.2.1');
-  return { unusedBits, octets };
-}
-
-/** A BIT STRING of whole octets, as keys and signatures are. */
-export function readOctetBits(element: Element, what: string): Bytes {
-  const { unusedBits, octets } = readBitString(element, what);
-  if (unusedBits !== 0) throw broken(`${what} is not a whole number of octets`);
-  return octets;
-}
-
-/** The numbers of the bits that are set. */
-export function readNamedBits(element: Element, what: string): number[] {
-  const { unusedBits, octets } = readBitString(element, what);
-  if (octets.length > 8) throw broken(`${what} has ${octets.length} octets of bits`);
-  const bits: number[] = [];
-  for (let bit = 0; bit < octets.length * 8 - unusedBits; bit++)
-    if ((octets[bit >> 3] ?? 0) & (0x80 >> (bit & 7))) bits.push(bit);
-  const length = octets.length * 8 - unusedBits;
-  if (length > 0 && bits[bits.length - 1] !== length - 1)
-    throw broken(`${what} keeps trailing zero bits`, 'X.690 11.2.2');
-  return bits;
 }

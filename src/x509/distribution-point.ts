@@ -1,16 +1,8 @@
 /** Distribution points in full: of certificates (RFC 5280 4.2.1.13) and of CRLs (5.2.5). */
 import { ChanceryError } from '../base/errors.ts';
 import { type Bytes, fromAscii, toHex } from './bytes.ts';
-import {
-  context,
-  contextConstructed,
-  DerReader,
-  readBoolean,
-  readNamedBits,
-  sequence,
-  TAG,
-  tlv,
-} from './der.ts';
+import { context, contextConstructed, DerReader, readBoolean, sequence, TAG, tlv } from './der.ts';
+import { readNamedBits } from './der-bits.ts';
 import type { Extension } from './extensions.ts';
 import { DIRECTORY_NAME_TAG } from './general-name.ts';
 import { nameKey, rdnKey, rdnKeys } from './name-match.ts';

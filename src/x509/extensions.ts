@@ -5,12 +5,10 @@ import {
   context,
   contextConstructed,
   DerReader,
-  namedBits,
   NULL,
   octetString,
   oid,
   readBoolean,
-  readNamedBits,
   readOid,
   readSmallInteger,
   sequence,
@@ -19,6 +17,7 @@ import {
   tlv,
   TRUE,
 } from './der.ts';
+import { namedBits, readNamedBits } from './der-bits.ts';
 import {
   encodeGeneralNames,
   type GeneralName,

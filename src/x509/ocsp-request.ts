@@ -2,7 +2,8 @@
 import { ChanceryError } from '../base/errors.ts';
 import type { Bytes } from './bytes.ts';
 import { type CertId, readCertId } from './cert-id.ts';
-import { contextConstructed, DerReader, octetString, readOctetBits, sequence, TAG, tlv } from './der.ts';
+import { contextConstructed, DerReader, octetString, sequence, TAG, tlv } from './der.ts';
+import { readOctetBits } from './der-bits.ts';
 import { encodeExtension, type Extension, readExtensions } from './extensions.ts';
 import { OID, oidName } from './oids.ts';
 

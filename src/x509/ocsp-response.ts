@@ -4,15 +4,8 @@ import type { Instant } from '../base/clock.ts';
 import type { Bytes } from './bytes.ts';
 import { type CertId, readCertId } from './cert-id.ts';
 import { CRL_REASONS } from './crl.ts';
-import {
-  context,
-  contextConstructed,
-  DerReader,
-  readOctetBits,
-  readOid,
-  readSmallInteger,
-  TAG,
-} from './der.ts';
+import { context, contextConstructed, DerReader, readOid, readSmallInteger, TAG } from './der.ts';
+import { readOctetBits } from './der-bits.ts';
 import { type Extension, readExtensions } from './extensions.ts';
 import { readNonce } from './ocsp-request.ts';
 import {

@@ -2,7 +2,8 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import { ChanceryError } from '../base/errors.ts';
 import { type Bytes, equal, sha256 } from './bytes.ts';
-import { DerReader, NULL, readInteger, readOctetBits, readOid, TAG } from './der.ts';
+import { DerReader, NULL, readInteger, readOid, TAG } from './der.ts';
+import { readOctetBits } from './der-bits.ts';
 import { OID } from './oids.ts';
 import { encodePem } from './pem.ts';
 

@@ -12,6 +12,7 @@ import { provePossession } from '../../src/domain/issuance/possession.ts';
 import { readCertificate } from '../../src/x509/certificate.ts';
 import { provesPossession, readCertificationRequest } from '../../src/x509/csr.ts';
 import * as der from '../../src/x509/der.ts';
+import * as bits from '../../src/x509/der-bits.ts';
 import * as extensions from '../../src/x509/extensions.ts';
 import { NAME_KINDS } from '../../src/x509/general-name.ts';
 import { encodeCertId } from '../../src/x509/cert-id.ts';
@@ -143,7 +144,7 @@ function readEverything(input: Uint8Array): void {
     (value) => der.readInteger(new der.DerReader(value).next('it'), 'it'),
     (value) => der.readSmallInteger(new der.DerReader(value).next('it'), 'it'),
     (value) => der.readBoolean(new der.DerReader(value).next('it'), 'it'),
-    (value) => der.readNamedBits(new der.DerReader(value).next('it'), 'it'),
+    (value) => bits.readNamedBits(new der.DerReader(value).next('it'), 'it'),
   ];
   for (const read of readers) orRefused(() => read(input));
 }

@@ -12,8 +12,8 @@ import {
   TAG,
   tlv,
   unsignedInteger,
-  bitString,
 } from '../../src/x509/der.ts';
+import { bitString } from '../../src/x509/der-bits.ts';
 import * as extensions from '../../src/x509/extensions.ts';
 import { formatName, readName } from '../../src/x509/name.ts';
 import { OID } from '../../src/x509/oids.ts';

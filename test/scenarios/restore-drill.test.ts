@@ -93,6 +93,10 @@ beforeAll(async () => {
   await revoke(before[1] ?? '', 'keyCompromise');
   await revoke(after[0] ?? '', 'cessationOfOperation');
   await revoke(after[1] ?? '', 'unspecified');
+  const { status } = await running.ask('POST', '/api/v1/generations/servers-1/revoke', {
+    reason: 'cACompromise',
+  });
+  expect(status).toBe(200);
   await running.restart(); // CRLs of all this are published before ready
   await running.server.stop();
   const opened = await opening(running.data);
@@ -116,12 +120,13 @@ describe('an older backup and the journal', () => {
     const leaked = ledger.findCertificate(before[1] ?? '')?.keyFingerprint ?? '';
     expect(ledger.isKeyBlocked(leaked)).toBe(true);
     const [replayed] = eventsOf(opened, 'journal.replayed');
-    expect(replayed?.['details']).toMatchObject({ revocations: 3, unknownGenerations: [] });
+    expect(replayed?.['details']).toMatchObject({ revocations: 4, unknownGenerations: ['servers-2'] });
     expect(
       eventsOf(opened, 'certificate.revoked').filter(
         ({ details }) => (details as Record<string, unknown>)['source'] === 'journal',
       ),
-    ).toHaveLength(3);
+    ).toHaveLength(4);
+    expect(opened.authority.generation('servers-1')?.revokedAt).toEqual(expect.any(Number));
     const [segment] = eventsOf(opened, 'log.segment.opened');
     expect(segment?.['details']).toHaveProperty('after.sequence', Number(segment?.['sequence']) - 1);
     await opened.close();
@@ -145,7 +150,15 @@ describe('an older backup and the journal', () => {
     for (const serial of revoked.keys()) expect(Buffer.from(list.raw).toString('hex')).toContain(serial);
     const opened = await opening(data);
     for (const [scope, number] of numbersOf(opened))
-      if (!scope.startsWith('root')) expect(number, scope).toBeGreaterThan(numbers.get(scope) ?? 0n);
+      expect(number, scope).toBeGreaterThan(
+        scope.startsWith('root') ? (numbers.get(scope) ?? 0n) - 1n : (numbers.get(scope) ?? 0n),
+      );
+    // the root still says so to everybody, and the generation that was lost lends its name to no other
+    const internal = opened.store.crls.crls().find(({ root }) => root === 'internal');
+    const serial = opened.authority.generation('servers-1')?.certificate.serial ?? new Uint8Array(0);
+    expect(Buffer.from(internal?.der ?? '').toString('hex')).toContain(Buffer.from(serial).toString('hex'));
+    expect(internal?.number).toBeGreaterThan(numbers.get('root internal') ?? 0n);
+    expect(opened.authority.generations('servers').map(({ id }) => id)).toEqual(['servers-1', 'servers-3']);
     await opened.close();
   });
 

@@ -9,6 +9,8 @@ import type { Revoking, SecretBox } from '../../src/domain/acme/ports.ts';
 import { AcmeProblem, asProblem } from '../../src/domain/acme/problem.ts';
 import { AcmeServer } from '../../src/domain/acme/server.ts';
 import type {
+  CaaAsk,
+  CaaCheck,
   ChallengeProbe,
   ValidationAsk,
   ValidationOutcome,
@@ -82,12 +84,20 @@ export function signed(
 }
 
 /** Says yes to everything, or what a test wants. */
-export class FakeProbe implements ChallengeProbe {
+export class FakeProbe implements ChallengeProbe, CaaCheck {
   readonly asked: ValidationAsk[] = [];
   /** Outcomes in order; the last one stays. */
   outcomes: ValidationOutcome[] = [{ ok: true, address: '192.0.2.7:80', log: [] }];
+  readonly askedCaa: CaaAsk[] = [];
+  caa: ValidationOutcome = { ok: true, log: [] };
   /** While set, probes wait for it. */
   hold: Promise<void> | undefined;
+
+  async check(ask: CaaAsk): Promise<ValidationOutcome> {
+    this.askedCaa.push(ask);
+    await this.hold;
+    return this.caa;
+  }
 
   async validate(ask: ValidationAsk, signal: AbortSignal): Promise<ValidationOutcome> {
     this.asked.push(ask);
@@ -153,6 +163,7 @@ export async function makeAcme(options: AcmeOptions = {}): Promise<TestAcme> {
     store: store.acme,
     nonces: new Nonces(new SeededRandom('nonces')),
     probe,
+    caa: probe,
     secrets: plainBox,
     revoker: {
       async revoke(serial, reason, by) {

@@ -2,15 +2,8 @@
 import { DAY, HOUR, type Instant } from '../../src/base/clock.ts';
 import { type Bytes, fromUtf8, sha256 } from '../../src/x509/bytes.ts';
 import { assembleCertificate, encodeTbsCertificate } from '../../src/x509/certificate.ts';
-import {
-  bitString,
-  contextConstructed,
-  oid,
-  sequence,
-  smallInteger,
-  tlv,
-  unsignedInteger,
-} from '../../src/x509/der.ts';
+import { contextConstructed, oid, sequence, smallInteger, tlv, unsignedInteger } from '../../src/x509/der.ts';
+import { bitString } from '../../src/x509/der-bits.ts';
 import {
   authorityKeyIdentifier,
   basicConstraints,

@@ -8,7 +8,8 @@ import {
   formatSerial,
   readCertificate,
 } from '../../src/x509/certificate.ts';
-import { bitString, NULL, oid, sequence, smallInteger, tlv, unsignedInteger } from '../../src/x509/der.ts';
+import { NULL, oid, sequence, smallInteger, tlv, unsignedInteger } from '../../src/x509/der.ts';
+import { bitString } from '../../src/x509/der-bits.ts';
 import {
   encodeExtension,
   type Extension,

@@ -2,7 +2,6 @@ import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { toHex } from '../../src/x509/bytes.ts';
 import {
-  bitString,
   DerReader,
   NULL,
   oid,
@@ -12,6 +11,7 @@ import {
   tlv,
   unsignedInteger,
 } from '../../src/x509/der.ts';
+import { bitString } from '../../src/x509/der-bits.ts';
 import {
   exportPkcs8,
   generateKeyPair,

@@ -9,7 +9,7 @@ import type { Vouches } from './authorization.ts';
 import { isAlive, patternsOf } from './external-key.ts';
 import type { Nonces } from './nonces.ts';
 import type { AcmeStore, Rate, Revoker, SecretBox } from './ports.ts';
-import type { ChallengeProbe } from './validation-port.ts';
+import type { CaaCheck, ChallengeProbe } from './validation-port.ts';
 
 /** What an issuer's directory says and asks for. */
 export interface DirectoryPolicy {
@@ -41,6 +41,7 @@ export interface AcmePorts {
   readonly store: AcmeStore;
   readonly nonces: Nonces;
   readonly probe: ChallengeProbe;
+  readonly caa: CaaCheck;
   readonly secrets: SecretBox;
   readonly revoker: Revoker;
   readonly log: Log;

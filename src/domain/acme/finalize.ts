@@ -9,6 +9,7 @@ import { type CertificationRequest, readCertificationRequest } from '../../x509/
 import { strictBase64Url } from '../../x509/jws.ts';
 import { type Name, parseGeneralNames, parseName } from '../identity/names.ts';
 import { issue } from '../issuance/issue.ts';
+import { checkCaaAgain } from './caa.ts';
 import { type AcmePorts, type AcmeReply, principalOf } from './context.ts';
 import type { AcmeOrder } from './order.ts';
 import { authorizationsOf, findOrder, orderReply, statusOf, whileFinalizing } from './orders.ts';
@@ -30,6 +31,7 @@ export async function finalize(ports: AcmePorts, request: AccountRequest): Promi
   const serial = await whileFinalizing(order.id, async () => {
     // others for the same names may have been finalized since the order began
     if (order.replaces === null) await takeRate(ports, [certificateFor(request.account, order.names)]);
+    await checkCaaAgain(ports, request, order, authorizations);
     return issueFor(ports, request, order, csr, certificationRequest);
   });
   return orderReply(ports, { ...order, certificate: serial }, authorizations);

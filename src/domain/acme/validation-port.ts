@@ -77,11 +77,14 @@ export interface ChallengeProbe {
   validate(ask: ValidationAsk, signal: AbortSignal): Promise<ValidationOutcome>;
 }
 
+/** RFC 8657 4: labels that begin with `ca-` are a CA's own. Ours is for names that an external account key vouches for. */
+export type CaaMethod = ValidationType | 'ca-preauthorized';
+
 export interface CaaAsk {
   readonly identifier: ValidationIdentifier;
   readonly wildcard: boolean;
   /** How control was shown: what CAA's `validationmethods` is compared with (RFC 8657 4). */
-  readonly method: ValidationType;
+  readonly method: CaaMethod;
   readonly accountUri: string;
 }
 

@@ -1,7 +1,8 @@
 import { checkPrimeSync, generatePrimeSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { weaknessOf } from '../../../src/domain/issuance/key-strength.ts';
-import { bitString, NULL, oid, sequence, unsignedInteger } from '../../../src/x509/der.ts';
+import { NULL, oid, sequence, unsignedInteger } from '../../../src/x509/der.ts';
+import { bitString } from '../../../src/x509/der-bits.ts';
 import { OID } from '../../../src/x509/oids.ts';
 import { type PublicKey, readPublicKey } from '../../../src/x509/public-key.ts';
 import { cpuTime } from '../../support/cpu-time.ts';
