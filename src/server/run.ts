@@ -48,7 +48,11 @@ import {
   type RunningServer,
   type StopCode,
 } from './running.ts';
-import { RevocationEvents, revocationPorts } from './revocation.ts';
+import { managedActions } from './renewal/actions.ts';
+import { NOTHING_MANAGED } from './renewal/rounds.ts';
+import { openRenewal, type RenewalService } from './renewal/service.ts';
+import { RevocationEvents, revocationPorts, revokeSuperseded } from './revocation.ts';
+import { openWebhooks } from './webhooks.ts';
 import { ScheduledRevocations } from './scheduled-revocations.ts';
 
 export type { RunningServer, StopCode } from './running.ts';
