@@ -142,6 +142,8 @@ export function acmeStoreContract({ name, open }: StoreBackend): void {
     test('changes of an account leave what they do not name, and the first deactivation stays', async () => {
       const { acme } = open();
       await acme.accounts.add(account(1), []);
+      // what was read before a change is not what is read after it
+      expect(acme.accounts.find(acmeId(1))).toEqual(account(1));
       await acme.accounts.change(acmeId(1), { contact: [] }, [draft]);
       await acme.accounts.change(acmeId(1), { termsAgreedAt: NOON + 1 }, []);
       await acme.accounts.change(acmeId(1), { deactivatedAt: NOON + 2 }, []);
@@ -159,7 +161,9 @@ export function acmeStoreContract({ name, open }: StoreBackend): void {
       expect((await acme.accounts.changeKey(acmeId(1), taken, [draft])).id).toBe(acmeId(2));
       expect(audit.last()).toBeUndefined();
       const fresh = { jwk: '{"n":3}', keyFingerprint: fingerprintOf(3) };
+      expect(acme.accounts.find(acmeId(1))).toEqual(account(1));
       expect(await acme.accounts.changeKey(acmeId(1), fresh, [draft])).toEqual(account(1, fresh));
+      expect(acme.accounts.find(acmeId(1))).toEqual(account(1, fresh));
       expect(acme.accounts.findByKey('servers', fingerprintOf(1))).toBeUndefined();
       expect(acme.accounts.findByKey('servers', fingerprintOf(3))?.id).toBe(acmeId(1));
     });

@@ -32,6 +32,9 @@ interface KeyRow {
   readonly revoked_at: number | null;
 }
 
+/** Accounts that are kept in memory: every request asks for one. */
+const MOST_KNOWN = 10_000;
+
 /** Later than every id. */
 const LAST = '~';
 
@@ -70,6 +73,17 @@ export function openAccounts({ database, audit, writer }: Rooms): AccountStore {
     const row = byId.get(id);
     return row && readAccount(row);
   };
+  const known = new Map<string, AcmeAccount>();
+  /** Outside of jobs: what a job sees may be undone. */
+  const findKnown = (id: string): AcmeAccount | undefined => {
+    const there = known.get(id);
+    if (there !== undefined) return there;
+    const found = writer.read(() => find(id));
+    if (found === undefined) return undefined;
+    if (known.size >= MOST_KNOWN) known.clear();
+    known.set(id, found);
+    return found;
+  };
   const findByKey = (issuer: string, fingerprint: string): AcmeAccount | undefined => {
     const row = byKey.get(octets(fingerprint), issuer);
     return row && readAccount(row);
@@ -80,7 +94,7 @@ export function openAccounts({ database, audit, writer }: Rooms): AccountStore {
     return found;
   };
   return {
-    find: (id) => writer.read(() => find(id)),
+    find: findKnown,
     findByKey: (issuer, fingerprint) => writer.read(() => findByKey(issuer, fingerprint)),
     hasKey: (fingerprint) => writer.read(() => anyWithKey.get(octets(fingerprint))) !== undefined,
     add: (account, drafts) =>
@@ -106,6 +120,7 @@ export function openAccounts({ database, audit, writer }: Rooms): AccountStore {
     change: (id, { contact, termsAgreedAt, deactivatedAt }, drafts) =>
       writer.write(() => {
         require(id);
+        known.delete(id);
         const text = contact === undefined ? null : JSON.stringify(contact);
         update.run(text, termsAgreedAt ?? null, deactivatedAt ?? null, id);
         audit.append(drafts);
@@ -115,6 +130,7 @@ export function openAccounts({ database, audit, writer }: Rooms): AccountStore {
       writer.write(() => {
         const holder = findByKey(require(id).issuer, keyFingerprint);
         if (holder !== undefined) return holder;
+        known.delete(id);
         updateKey.run(jwk, octets(keyFingerprint), id);
         audit.append(drafts);
         return require(id);
