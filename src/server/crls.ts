@@ -1,34 +1,15 @@
 /** Keeps the CRLs of all generations published: before the server is ready, after revocations, on schedule. */
 import { ChanceryError } from '../base/errors.ts';
-import { type Clock, type Duration, formatInstant, type Instant, SECOND } from '../base/clock.ts';
-import type { Log } from '../base/log.ts';
-import type { Generation, StatusUrls } from '../domain/issuance/issuer.ts';
+import { type Duration, formatInstant, type Instant, SECOND } from '../base/clock.ts';
+import type { Generation } from '../domain/issuance/issuer.ts';
 import { publishesCrls, scopeIsDue, scopesOf } from '../domain/revocation/issuer-crl.ts';
-import type { CrlScope, PublishedCrl, PublishedCrlStore } from '../domain/revocation/ports.ts';
-import type { AuditDraft } from '../domain/audit/entry.ts';
+import type { CrlScope, PublishedCrl } from '../domain/revocation/ports.ts';
 import type { Actor, IssuerCrlActions, IssuerCrlView } from '../http/admin/ports.ts';
 import type { ServedCrl } from '../http/status/crl.ts';
-import type { Authority } from './authority.ts';
-import type { CrlFolder } from './crl/files.ts';
 import { CrlShelf } from './crl/shelf.ts';
-import { type CrlPublisher, draft, heldBackError, isRefusal } from './crl/publisher.ts';
+import type { IssuerCrlsOptions } from './crl/options.ts';
+import { draft, heldBackError, isRefusal } from './crl/publisher.ts';
 import { missing } from './hierarchy-words.ts';
-
-export interface IssuerCrlsOptions {
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly authority: Pick<Authority, 'allGenerations' | 'generation'>;
-  readonly store: PublishedCrlStore;
-  readonly publisher: CrlPublisher;
-  readonly folder: CrlFolder;
-  readonly urls: Pick<StatusUrls, 'crlShard' | 'crlFull'>;
-  /** Records audit entries that stand for themselves. */
-  readonly record: (drafts: readonly AuditDraft[]) => Promise<void>;
-  /** Whether nothing may be published for a generation: it was imported without its past. */
-  readonly heldBack: (generation: string) => boolean;
-  /** Closes the thread. */
-  readonly close: () => Promise<void>;
-}
 
 const SCHEDULE: Actor = { principal: 'system:schedule', door: 'internal', requestId: 'crl' };
 /** Revocations within it share a CRL. */

@@ -8,6 +8,7 @@ import { statusUrls } from '../domain/issuance/issuer.ts';
 import type { CrlBundlePorts } from '../http/status/crl-bundle.ts';
 import { StatusProbe } from '../probe/status.ts';
 import type { IssuerCrls } from './crls.ts';
+import { forwardClock } from './forward-clock.ts';
 import type { OcspService } from './ocsp.ts';
 import type { OpenedData } from './open.ts';
 import { openPublication, type Publication } from './publication.ts';
@@ -37,18 +38,20 @@ export class Published {
   constructor({ opened, config, statusUrl, log, crls, roots, bundle, ocsp, metrics }: PublishedOptions) {
     const { authority, clock, keys, store } = opened;
     this.#clock = clock;
+    // as OCSP and CRLs are dated
+    const forward = forwardClock(clock, () => store.latestAuditTime());
     this.#startedAt = clock.now();
     this.#publication = openPublication({
       ...{ opened, config, log, crls, roots, bundle },
       signer: signAhead({
-        ...{ clock, authority },
+        ...{ clock: forward, authority },
         responder: ocsp.responder,
         statuses: store.revocations,
         signer: ocspSigner(keys),
       }),
     });
     this.#visibility = new Visibility({
-      ...{ clock, log },
+      ...{ clock, dated: forward, log },
       store: store.revocations,
       generation: authority.generation,
       urls: statusUrls(statusUrl),

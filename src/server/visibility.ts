@@ -18,6 +18,8 @@ import { verifySignature } from '../x509/signature.ts';
 
 export interface VisibilityOptions {
   readonly clock: Clock;
+  /** What answers are dated by: they are in time by it. */
+  readonly dated?: Clock;
   readonly log: Log;
   readonly store: Pick<RevocationStore, 'unseen' | 'seen'>;
   readonly generation: (id: string) => Generation | undefined;
@@ -146,7 +148,7 @@ export class Visibility {
   }
 
   async #askOcsp(group: readonly StoredRevocation[]): Promise<void> {
-    const { probe, urls, clock, generation } = this.#options;
+    const { probe, urls, clock, dated = clock, generation } = this.#options;
     const issuer = generation(group[0]?.generation ?? '');
     if (issuer === undefined) return this.#giveUp(group);
     const { certificate, publicKey } = issuer;
@@ -157,10 +159,11 @@ export class Visibility {
     const der = await probe.ocsp(urls.ocsp, encodeOcspRequest(certIds));
     const now = clock.now();
     const [certId = new Uint8Array(0)] = certIds;
-    const verdict = verifyOcspResponse(der, { certId, issuer, nonce: undefined, now });
+    const at = dated.now();
+    const verdict = verifyOcspResponse(der, { certId, issuer, nonce: undefined, now: at });
     if (!verdict.believed) throw new Error(`${urls.ocsp}: ${verdict.reason}`);
     // one signature stands for all of them
-    const revoked = revokedIn(der, now);
+    const revoked = revokedIn(der, at);
     const seen = group.filter(({ serial }) => revoked.has(serial));
     await this.#mark('ocsp', seen, now);
   }

@@ -48,7 +48,7 @@ function exchange(socket: Socket, request: Buffer): Promise<Buffer> {
         socket.off('data', take);
         resolve(body);
       } catch (error) {
-        reject(error);
+        reject(error instanceof Error ? error : new Error(String(error)));
       }
     };
     socket.on('data', take);

@@ -2,7 +2,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { HOUR, MINUTE, SECOND } from '../../src/base/clock.ts';
+import { DAY, HOUR, MINUTE, SECOND } from '../../src/base/clock.ts';
 import type { Log } from '../../src/base/log.ts';
 import { statusUrls } from '../../src/domain/issuance/issuer.ts';
 import { StatusProbe } from '../../src/probe/status.ts';
@@ -28,7 +28,7 @@ async function watched() {
   const store = new MemoryStore();
   const listed: string[] = [];
   const requests: string[] = [];
-  const state = { down: false, signer: issuerKey, etag: '"1"' };
+  const state = { down: false, signer: issuerKey, etag: '"1"', behind: 0 };
   const crl = (): Uint8Array => {
     const entries = new CrlEntries();
     for (const serial of listed)
@@ -71,7 +71,7 @@ async function watched() {
   const log: Log = { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') };
   const measured: [string, number][] = [];
   const visibility = new Visibility({
-    ...{ clock, log },
+    ...{ clock: { now: () => clock.now() - state.behind }, dated: clock, log },
     store: store.revocations,
     generation: (id) => (id === generation.id ? generation : undefined),
     urls: statusUrls(`http://127.0.0.1:${port}`),
@@ -114,6 +114,24 @@ async function watched() {
 }
 
 describe('a revocation', () => {
+  test('while the clock is back a day is seen in answers that are dated on, and no delay is made up', async () => {
+    const { visibility, revoke, listed, inOcsp, seen, clock, measured, state, said } = await watched();
+    state.behind = DAY;
+    const now = clock.now();
+    clock.set(now - DAY);
+    await revoke([serialOf(1)]);
+    clock.set(now);
+    inOcsp([serialOf(1)]);
+    listed.push(serialOf(1));
+    await visibility.round();
+    expect(seen(1)).toEqual([now - DAY, now - DAY]);
+    expect(measured).toEqual([
+      ['crl', 0],
+      ['ocsp', 0],
+    ]);
+    expect(said).toEqual([]);
+  });
+
   test('is marked when the CRL and OCSP at the public URLs show it, each by itself, with the delay', async () => {
     const { visibility, revoke, listed, inOcsp, seen, clock, measured, state } = await watched();
     const start = clock.now();
