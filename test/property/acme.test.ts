@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { DAY, type Instant } from '../../src/base/clock.ts';
 import {
   type AcmeAuthorization,
@@ -7,144 +7,11 @@ import {
   type ChallengeAttempt,
 } from '../../src/domain/acme/authorization.ts';
 import { type AcmeOrder, orderStatus } from '../../src/domain/acme/order.ts';
-import { asProblem } from '../../src/domain/acme/problem.ts';
-import { makeAcme, signed, type TestAcme, type TestClient } from '../support/acme.ts';
 import { NOON } from '../support/records.ts';
+import { fuzzAcmeRequests } from './acme-requests.ts';
 import { RUNS } from './runs.ts';
 
-let acme: TestAcme;
-let client: TestClient;
-beforeAll(async () => {
-  acme = await makeAcme();
-  client = acme.client();
-  await client.register();
-});
-
-const PATHS = [
-  'new-account',
-  'new-order',
-  'key-change',
-  'revoke-cert',
-  'account/x',
-  'order/x/finalize',
-  'authz/x',
-  'challenge/x/http-01',
-  'certificate/00',
-  'orders/x',
-];
-
-/** JSON that means something here, or nothing at all. */
-const leaf = fc.oneof(
-  fc.json({ maxDepth: 2 }).map((text) => JSON.parse(text) as unknown),
-  fc.constantFrom(
-    'ES256',
-    'none',
-    'HS256',
-    '',
-    0,
-    -1,
-    1e308,
-    null,
-    true,
-    [],
-    {},
-    '__proto__',
-    '\0',
-    '*',
-    '*.example.test',
-    '2026-06-31T00:00:00Z',
-    'mailto:',
-    '..',
-  ),
-);
-const payload = fc.dictionary(
-  fc.constantFrom(
-    'identifiers',
-    'notBefore',
-    'notAfter',
-    'profile',
-    'replaces',
-    'contact',
-    'status',
-    'csr',
-    'certificate',
-    'reason',
-    'externalAccountBinding',
-    'onlyReturnExisting',
-    'protected',
-    'payload',
-    'signature',
-    'account',
-    'oldKey',
-    '__proto__',
-    'constructor',
-  ),
-  fc.oneof(leaf, fc.array(fc.dictionary(fc.constantFrom('type', 'value'), leaf), { maxLength: 3 })),
-);
-const header = fc.dictionary(
-  fc.constantFrom('alg', 'kid', 'jwk', 'url', 'nonce', 'crit', 'b64', 'x5c', '__proto__'),
-  fc.oneof(leaf, fc.constant(undefined)),
-  { maxKeys: 2 },
-);
-
-/** What it came to: never a failure inside. */
-async function outcome(sent: Promise<{ status: number }>): Promise<number> {
-  try {
-    return (await sent).status;
-  } catch (error) {
-    return asProblem(error).status;
-  }
-}
-
-describe('requests of strangers', () => {
-  it('RFC 8555 6.2: a body of whatever octets is refused with 4xx', async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.constantFrom(...PATHS), fc.oneof(fc.string(), fc.json()), async (path, body) => {
-        const status = await outcome(client.post(path, undefined, { body }));
-        expect(status).toBeGreaterThanOrEqual(400);
-        expect(status).toBeLessThan(500);
-      }),
-      { numRuns: RUNS },
-    );
-  });
-
-  it('RFC 8555 6.2: a JWS with any header and payload, rightly signed, is answered or refused, never failed at', async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.constantFrom(...PATHS), header, payload, async (path, over, content) => {
-        const url = client.url(path);
-        const head = { alg: 'ES256', nonce: acme.server.nonce(), url, kid: client.kid, ...over };
-        const body = JSON.stringify(signed(client.key, head, content));
-        const status = await outcome(client.post(path, undefined, { body }));
-        expect(status).toBeLessThan(500);
-      }),
-      { numRuns: RUNS },
-    );
-  });
-
-  it('RFC 8555 6.2: a JWS in which one character is another is refused', async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.nat(), fc.constantFrom(...'AZaz09-_".{}'), async (at, char) => {
-        const url = client.url('new-order');
-        const head = { alg: 'ES256', nonce: acme.server.nonce(), url, kid: client.kid };
-        const text = JSON.stringify(
-          signed(client.key, head, { identifiers: [{ type: 'dns', value: 'www.example.test' }] }),
-        );
-        const index = at % text.length;
-        if (text[index] === char) return;
-        const body = text.slice(0, index) + char + text.slice(index + 1);
-        const status = await outcome(client.post('new-order', undefined, { body }));
-        expect(status).toBeGreaterThanOrEqual(400);
-        expect(status).toBeLessThan(500);
-      }),
-      { numRuns: RUNS },
-    );
-  });
-
-  it('nothing that was sent stands in a prototype', () => {
-    expect(({} as Record<string, unknown>)['identifiers']).toBeUndefined();
-    expect(Object.prototype).not.toHaveProperty('status');
-  });
-});
+fuzzAcmeRequests(RUNS);
 
 const instant = fc.integer({ min: NOON - 40 * DAY, max: NOON + 40 * DAY });
 const maybe = (arbitrary: fc.Arbitrary<Instant>): fc.Arbitrary<Instant | null> =>
