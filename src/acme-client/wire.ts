@@ -5,7 +5,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { AcmeIdentifier, CaAuthorization, CaChallenge, CaOrder, RenewalWindow } from './resources.ts';
 import { readAuthorization, readOrder, readWindow } from './resources.ts';
-import { parseInstant, type Clock, type Duration, type Instant, MINUTE, SECOND } from '../base/clock.ts';
+import { type Clock, type Duration, type Instant, MINUTE, SECOND } from '../base/clock.ts';
+import { NONCE, problemOf, record, retryAtOf } from './answers.ts';
 import { AuthorityError, printable } from './errors.ts';
 import type { Transport, WireRequest, WireResponse } from './transport.ts';
 
@@ -111,9 +112,7 @@ export class Wire {
         { includeExternalAccountBinding: true, ...nonce },
       ),
     );
-    const url = response.headers['location'];
-    if (url === undefined || !url.startsWith(`${this.#options.directory.origin}/`))
-      throw new AuthorityError('protocol', { detail: 'the CA named no account URL' });
+    const url = this.#located(response, 'account');
     this.#client.api.accountUrl = url;
     return url;
   }
@@ -142,19 +141,17 @@ export class Wire {
       if (!again) throw error;
       response = await this.#post(url, payload(undefined));
     }
-    const location = response.headers['location'];
-    if (location === undefined) throw new AuthorityError('protocol', { detail: 'the CA named no order URL' });
-    return readOrder(response.data, location);
+    return readOrder(response.data, this.#located(response, 'order'));
   }
 
   async order(url: string): Promise<CaOrder & { readonly retryAt: Instant | undefined }> {
     const response = await this.#post(url, null);
-    return { ...readOrder(response.data, url), retryAt: this.#retryAt(response) };
+    return { ...readOrder(response.data, url), retryAt: retryAtOf(response, this.#options.clock) };
   }
 
   async authorization(url: string): Promise<CaAuthorization & { readonly retryAt: Instant | undefined }> {
     const response = await this.#post(url, null);
-    return { ...readAuthorization(response.data, url), retryAt: this.#retryAt(response) };
+    return { ...readAuthorization(response.data, url), retryAt: retryAtOf(response, this.#options.clock) };
   }
 
   /** Tells the CA that a challenge can be looked at (RFC 8555 7.5.1). */
@@ -201,7 +198,7 @@ export class Wire {
       {},
     );
     if (response.status !== 200) return undefined;
-    return readWindow(response.data, this.#retryAt(response));
+    return readWindow(response.data, retryAtOf(response, this.#options.clock));
   }
 
   /** RFC 8555 7.6, by the account that ordered it. `reason` is a CRLReason. */
@@ -267,14 +264,21 @@ export class Wire {
     }
   }
 
+  /** What is kept on record is of this CA. */
+  #located({ headers }: WireResponse, what: string): string {
+    const url = headers['location'];
+    if (url?.startsWith(`${this.#options.directory.origin}/`) === true) return url;
+    throw new AuthorityError('protocol', { detail: `the CA named no ${what} URL of its own` });
+  }
+
   #requireObject(response: WireResponse): void {
-    if (response.status !== 200) throw this.#problem(response);
+    if (response.status !== 200) throw problemOf(response, this.#options.clock);
     if (typeof response.data !== 'object' || response.data === null)
       throw new AuthorityError('protocol', { detail: 'the directory of the CA is no JSON object' });
   }
 
   #requireNonce(response: WireResponse): void {
-    if (response.status >= 300) throw this.#problem(response);
+    if (response.status >= 300) throw problemOf(response, this.#options.clock);
     if (!NONCE.test(response.headers['replay-nonce'] ?? ''))
       throw new AuthorityError('protocol', { detail: 'the CA gave no nonce' });
   }
@@ -291,48 +295,6 @@ export class Wire {
       });
     }
     if (response.status >= 200 && response.status < 300) return response;
-    throw this.#problem(response);
-  }
-
-  #problem(response: WireResponse): AuthorityError {
-    const { status, data } = response;
-    const freshNonce = response.headers['replay-nonce'] ?? '';
-    const body = record(data);
-    const type = /^urn:ietf:params:acme:error:([A-Za-z]{1,40})$/.exec(printable(body['type']))?.[1];
-    const subproblems = Array.isArray(body['subproblems']) ? body['subproblems'].slice(0, 5) : [];
-    const parts = [body, ...subproblems.map(record)]
-      .map((problem) => printable(problem['detail']))
-      .filter(Boolean);
-    const problem = {
-      detail: `the CA answered ${status}${type === undefined ? '' : ` ${type}`}: ${parts.join('; ') || 'no reason'}`,
-      type,
-      status,
-      retryAt: this.#retryAt(response),
-      freshNonce: NONCE.test(freshNonce) ? freshNonce : undefined,
-    };
-    if (status === 429 || type === 'rateLimited') return new AuthorityError('limited', problem);
-    if (status >= 500 || type === 'badNonce' || type === 'serverInternal')
-      return new AuthorityError('unreachable', problem);
-    return new AuthorityError('refused', problem);
-  }
-
-  #retryAt({ headers }: WireResponse): Instant | undefined {
-    const text = headers['retry-after'];
-    if (text === undefined) return undefined;
-    const now = this.#options.clock.now();
-    // RFC 9110 10.2.3: seconds or a date; longer than a week is no advice
-    const at = /^\d{1,9}$/.test(text) ? now + Number(text) * SECOND : httpDate(text);
-    return at === undefined ? undefined : Math.min(Math.max(at, now), now + 7 * 86_400 * SECOND);
+    throw problemOf(response, this.#options.clock);
   }
 }
-
-/** RFC 8555 6.5.1 */
-const NONCE = /^[A-Za-z0-9_-]{1,500}$/;
-
-const httpDate = (text: string): Instant | undefined => {
-  const at = Date.parse(text);
-  return Number.isNaN(at) ? parseInstant(text) : at;
-};
-
-export const record = (value: unknown): Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};

@@ -199,5 +199,16 @@ export function managedStoreContract({ name, open }: ManagedBackend): void {
       await expect(store.removeAuthority('b', [])).rejects.toMatchObject({ code: 'not_found' });
       expect(store.account(account.directory)?.url).toBe('https://ca.example.test/1');
     });
+
+    test('failed validations are counted for a directory and a name, for a day', async () => {
+      const { publicAuthorities: store } = open();
+      await store.noteFailure('d1', ['a', 'b'], NOON);
+      await store.noteFailure('d1', ['a'], NOON + 2);
+      await store.noteFailure('d2', ['a'], NOON + 1);
+      expect(store.failures('d1', 'a', NOON - 1)).toEqual([NOON, NOON + 2]);
+      expect(store.failures('d1', 'a', NOON)).toEqual([NOON + 2]);
+      expect(store.failures('d1', 'b', 0)).toEqual([NOON]);
+      expect(store.failures('d2', 'b', 0)).toEqual([]);
+    });
   });
 }

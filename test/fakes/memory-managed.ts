@@ -132,6 +132,7 @@ export function memoryManaged(write: Write): ManagedStore {
 export function memoryPublicAuthorities(write: Write): PublicAuthorityStore {
   const authorities = new Map<string, PublicAuthority>();
   const accounts = new Map<string, PublicAccount>();
+  const failed: { readonly directory: string; readonly name: string; readonly at: number }[] = [];
   return {
     authorities: () => [...authorities.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
     putAuthority: (authority, audit) =>
@@ -144,5 +145,14 @@ export function memoryPublicAuthorities(write: Write): PublicAuthorityStore {
     account: (directory) => accounts.get(directory),
     putAccount: (account, audit) =>
       write(() => ({ value: void accounts.set(account.directory, account), audit })),
+    failures: (directory, name, since) =>
+      failed
+        .filter((one) => one.directory === directory && one.name === name && one.at > since)
+        .map(({ at }) => at),
+    noteFailure: (directory, names, at) =>
+      write(() => ({
+        value: void failed.push(...names.map((name) => ({ directory, name, at }))),
+        audit: [],
+      })),
   };
 }

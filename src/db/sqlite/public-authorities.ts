@@ -1,5 +1,6 @@
 /** Public CAs, and our accounts there. */
 import type { Statement } from 'better-sqlite3';
+import { DAY } from '../../base/clock.ts';
 import { ChanceryError } from '../../base/errors.ts';
 import type { PublicAuthorityStore } from '../../domain/renewal/ports.ts';
 import type { Rooms } from './rooms.ts';
@@ -29,6 +30,16 @@ export function openPublicAuthorities({ database, audit, writer }: Rooms): Publi
     'INSERT OR REPLACE INTO public_accounts (directory, url, sealed_key) VALUES (?, ?, ?)',
   );
 
+  const failures = database
+    .prepare<[string, string, number], number>(
+      'SELECT at FROM public_failures WHERE directory = ? AND name = ? AND at > ? ORDER BY at',
+    )
+    .pluck();
+  const noteFailure: Statement = database.prepare(
+    'INSERT OR IGNORE INTO public_failures (directory, name, at) VALUES (?, ?, ?)',
+  );
+  const forgetFailures: Statement = database.prepare('DELETE FROM public_failures WHERE at < ?');
+
   return {
     authorities: () =>
       writer
@@ -56,6 +67,12 @@ export function openPublicAuthorities({ database, audit, writer }: Rooms): Publi
       writer.write(() => {
         putAccount.run(directory, url, sealedKey);
         audit.append(drafts);
+      }),
+    failures: (directory, name, since) => writer.read(() => failures.all(directory, name, since)),
+    noteFailure: (directory, names, at) =>
+      writer.write(() => {
+        forgetFailures.run(at - DAY);
+        for (const name of names) noteFailure.run(directory, name, at);
       }),
   };
 }

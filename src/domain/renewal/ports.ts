@@ -245,4 +245,8 @@ export interface PublicAuthorityStore {
   removeAuthority(name: string, audit: readonly AuditDraft[]): Promise<void>;
   account(directory: string): PublicAccount | undefined;
   putAccount(account: PublicAccount, audit: readonly AuditDraft[]): Promise<void>;
+  /** When validations of this name failed there, oldest first, since a time (at most a day ago). */
+  failures(directory: string, name: string, since: Instant): readonly Instant[];
+  /** Counts one for each name. */
+  noteFailure(directory: string, names: readonly string[], at: Instant): Promise<void>;
 }

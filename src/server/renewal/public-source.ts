@@ -1,6 +1,5 @@
 /** Managed certificates of public CAs: accounts, orders, renewal windows; several CAs in order of preference. */
 import { createPrivateKey, createPublicKey } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { AuthoritySpec } from '../../api/managed.ts';
 import { fetchChain } from '../../acme-client/chain.ts';
@@ -8,12 +7,9 @@ import { AuthorityError } from '../../acme-client/errors.ts';
 import { runOrder, type Solver } from '../../acme-client/order.ts';
 import { renewalCertificateId } from '../../acme-client/renewal-info.ts';
 import type { AcmeIdentifier } from '../../acme-client/resources.ts';
-import { Rfc2136 } from '../../acme-client/solvers/dns01.ts';
-import { Http01Listener, Http01Webroot } from '../../acme-client/solvers/http01.ts';
-import { TlsAlpn01Listener } from '../../acme-client/solvers/tls-alpn01.ts';
 import { Transport } from '../../acme-client/transport.ts';
 import { Wire } from '../../acme-client/wire.ts';
-import { type Clock, HOUR, MINUTE, parseDuration } from '../../base/clock.ts';
+import { type Clock, HOUR, MINUTE } from '../../base/clock.ts';
 import { ChanceryError } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
 import type { AuditDraft } from '../../domain/audit/entry.ts';
@@ -24,7 +20,8 @@ import {
   OrderFault,
   type PublicAuthorityStore,
 } from '../../domain/renewal/ports.ts';
-import { parsePlace } from '../../probe/address.ts';
+import { FailureLimit, Resting } from './ca-limits.ts';
+import { secretText, solverOf } from './solvers.ts';
 import type { Bytes } from '../../x509/bytes.ts';
 import { assembleRequest, encodeRequestInfo } from '../../x509/csr.ts';
 import { subjectAltName } from '../../x509/extensions.ts';
@@ -48,6 +45,9 @@ export interface PublicSourceOptions {
   readonly draft: (event: AuditDraft['event'], details: AuditDraft['details']) => AuditDraft;
 }
 
+/** So often an order that was begun is tried before another CA is asked. */
+const TRIES_OF_AN_ORDER = 2;
+
 interface Session {
   readonly spec: AuthoritySpec;
   readonly wire: Wire;
@@ -58,11 +58,13 @@ interface Session {
 export class PublicSource {
   readonly #options: PublicSourceOptions;
   readonly #sessions = new Map<string, { readonly key: string; readonly session: Promise<Session> }>();
-  /** Validations that failed, by CA: its limit is kept, not tried out. */
-  readonly #failures = new Map<string, number[]>();
+  readonly #failures: FailureLimit;
+  readonly #resting: Resting;
 
   constructor(options: PublicSourceOptions) {
     this.#options = options;
+    this.#failures = new FailureLimit(options.store, options.clock);
+    this.#resting = new Resting(options.clock);
   }
 
   /** The first CA that gives one. Throws `OrderFault`. */
@@ -71,17 +73,21 @@ export class PublicSource {
     if (source.kind !== 'public') throw new OrderFault('it is not for a public CA', true);
     const started = ask.progress?.authority;
     // an order that was begun is finished where it was begun
-    const order =
-      started === undefined
-        ? source.authorities
-        : [started, ...source.authorities.filter((name) => name !== started)];
+    const begun = started !== undefined && source.authorities.includes(started) ? [started] : [];
+    const others = this.#resting.order(source.authorities.filter((name) => name !== begun[0]));
     let last: OrderFault | undefined;
-    for (const name of order) {
+    for (const name of [...begun, ...others]) {
       try {
-        return await this.#obtainFrom(name, ask, source.profile, source.preferredChain);
+        const obtained = await this.#obtainFrom(name, ask, source.profile, source.preferredChain);
+        this.#resting.answered(name);
+        return obtained;
       } catch (error) {
-        last = this.#faultOf(name, error);
+        // who stops asks nobody else
+        if (ask.signal.aborted) throw error;
+        last = await this.#faultOf(name, ask, error);
         ask.report(`${name}: ${last.message}`);
+        const goesOn = name === begun[0] && ask.progress?.orderUrl != null && !last.over;
+        if (goesOn && ask.version.attempts < TRIES_OF_AN_ORDER) throw last;
       }
     }
     throw last ?? new OrderFault('no public CA is named', true);
@@ -93,8 +99,8 @@ export class PublicSource {
     profile: string | undefined,
     preferredChain: string | undefined,
   ): Promise<Obtained> {
-    this.#refuseWhileFailing(name);
-    const { wire, accountUrl, solvers } = await this.#session(name);
+    const { spec, wire, accountUrl, solvers } = await this.#session(name);
+    this.#failures.check(name, directoryOf(spec).href, namesOf(ask), spec.limits.failures);
     const identifiers = ask.managed.wish.names.map(({ kind, value }): AcmeIdentifier => {
       if (kind !== 'dns' && kind !== 'ip') throw new OrderFault(`${value} is no name for a public CA`, true);
       return { type: kind, value };
@@ -136,6 +142,11 @@ export class PublicSource {
       spki: publicKey.spki,
       identifiers,
       preferredChain,
+    }).catch((error: unknown) => {
+      // the same order would bring the same again
+      if (error instanceof AuthorityError && error.fault === 'protocol')
+        throw new OrderFault(error.message, true, undefined, error);
+      throw error;
     });
     const window = await this.window(name, certificate).catch(() => undefined);
     return {
@@ -174,7 +185,10 @@ export class PublicSource {
       return { ...(await wire.meta()), accountUrl };
     } catch (error) {
       throw new ChanceryError('authority_unavailable', {
-        message: this.#faultOf(name, error).message,
+        message:
+          error instanceof AuthorityError || error instanceof OrderFault
+            ? error.message
+            : `${name}: it failed`,
         rule: 'the CA answers, and takes our account',
         fix: 'Look at directory, roots, contact and terms of the public CA.',
       });
@@ -205,7 +219,7 @@ export class PublicSource {
   /** The account key is on record before the CA hears of it: one account per CA, whatever happens between. */
   async #open(spec: AuthoritySpec): Promise<Session> {
     const { clock, store, box, userAgent, draft } = this.#options;
-    const directory = new URL(spec.useStaging && spec.staging !== undefined ? spec.staging : spec.directory);
+    const directory = directoryOf(spec);
     const context = `account ${directory.href}`;
     let account = store.account(directory.href);
     if (account === undefined) {
@@ -238,56 +252,11 @@ export class PublicSource {
       spec,
       wire,
       accountUrl,
-      solvers: await Promise.all(spec.solvers.map((solver) => this.#solver(solver))),
+      solvers: await Promise.all(spec.solvers.map((solver) => solverOf(solver, this.#options))),
     };
   }
 
-  async #solver(solver: AuthoritySpec['solvers'][number]): Promise<Solver> {
-    const { clock, random, paths } = this.#options;
-    if ('http01' in solver) {
-      if ('listen' in solver.http01) return new Http01Listener(placeOf(solver.http01.listen));
-      const { webroot } = solver.http01;
-      if (
-        !paths.some((path) => webroot === path || webroot.startsWith(`${path}/`)) ||
-        webroot.includes('/..')
-      )
-        throw new OrderFault(`the webroot ${webroot} is outside of delivery.paths of this host`, false);
-      return new Http01Webroot(webroot);
-    }
-    if ('tlsAlpn01' in solver)
-      return new TlsAlpn01Listener({ listen: placeOf(solver.tlsAlpn01.listen), clock, random });
-    const { server, zone, key, nameservers, propagation } = solver.dns01.rfc2136;
-    return new Rfc2136({
-      server: placeOf(server),
-      zone,
-      key: {
-        name: key.name,
-        algorithm: key.algorithm,
-        secret: Buffer.from(await secretText(key.secret.file), 'base64'),
-      },
-      nameservers,
-      propagation: parseDuration(propagation) ?? 2 * MINUTE,
-      clock,
-      random,
-      sleep: (length, signal) => wait(length, undefined, { signal }),
-    });
-  }
-
-  #refuseWhileFailing(name: string): void {
-    const now = this.#options.clock.now();
-    const recent = (this.#failures.get(name) ?? []).filter((at) => at > now - HOUR);
-    this.#failures.set(name, recent);
-    const authority = this.#options.store.authorities().find((found) => found.name === name);
-    const most = (authority?.spec as AuthoritySpec | undefined)?.limits.failures ?? 4;
-    if (recent.length >= most)
-      throw new OrderFault(
-        `${recent.length} validations failed at ${name} within an hour: its limit is kept`,
-        false,
-        (recent[0] ?? now) + HOUR,
-      );
-  }
-
-  #faultOf(name: string, error: unknown): OrderFault {
+  async #faultOf(name: string, ask: CertificateAsk, error: unknown): Promise<OrderFault> {
     if (error instanceof OrderFault) return error;
     if (!(error instanceof AuthorityError))
       return new OrderFault(
@@ -296,21 +265,27 @@ export class PublicSource {
         undefined,
         error,
       );
-    if (error.fault === 'invalid')
-      this.#failures.set(name, [...(this.#failures.get(name) ?? []), this.#options.clock.now()]);
-    return new OrderFault(
-      error.message,
-      error.fault === 'invalid' || error.fault === 'refused',
-      error.problem.retryAt,
-      error,
-    );
+    const { fault, problem } = error;
+    if (fault === 'unreachable' || fault === 'limited') this.#resting.failed(name, problem.retryAt);
+    if (fault === 'invalid' || problem.type === 'accountDoesNotExist') {
+      const { spec } = await this.#session(name);
+      const directory = directoryOf(spec).href;
+      if (fault === 'invalid') await this.#failures.failed(directory, namesOf(ask));
+      else await this.#forgetAccount(name, directory);
+    }
+    const over = fault === 'invalid' || (fault === 'refused' && problem.type !== 'accountDoesNotExist');
+    return new OrderFault(error.message, over, problem.retryAt, error);
+  }
+
+  /** RFC 8555 7.3.1: the CA lost it (a test CA that was set up anew does); the same key makes the next one. */
+  async #forgetAccount(name: string, directory: string): Promise<void> {
+    const account = this.#options.store.account(directory);
+    if (account !== undefined) await this.#options.store.putAccount({ ...account, url: null }, []);
+    this.forget(name);
   }
 }
 
-function placeOf(text: string): { host: string; port: number } {
-  const place = parsePlace(text);
-  if (place === undefined) throw new OrderFault(`${text} is no address`, false);
-  return place;
-}
+const directoryOf = (spec: AuthoritySpec): URL =>
+  new URL(spec.useStaging && spec.staging !== undefined ? spec.staging : spec.directory);
 
-const secretText = async (file: string): Promise<string> => (await readFile(file, 'utf8')).trim();
+const namesOf = ({ managed }: CertificateAsk): string[] => managed.wish.names.map(({ value }) => value);

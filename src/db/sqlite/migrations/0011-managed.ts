@@ -48,6 +48,15 @@ CREATE TABLE public_authorities (
   spec TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- validations that failed at a public CA, for a day: its limit outlives a restart
+CREATE TABLE public_failures (
+  directory TEXT NOT NULL,
+  name TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  PRIMARY KEY (directory, name, at)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX public_failures_at ON public_failures (at);
+
 -- accounts at public CAs; the key is sealed
 CREATE TABLE public_accounts (
   directory TEXT PRIMARY KEY,
