@@ -140,28 +140,15 @@ export function judgeAnswer(answer: Buffer, sent: SignedUpdate, key: TsigKey): s
   return verifies(answer, sent, key) ? undefined : 'an answer without a valid signature (TSIG)';
 }
 
-/** The TSIG record is the last one (RFC 8945 5.1); its name is the key's, uncompressed or not. */
+/** The TSIG record is the last one (RFC 8945 5.1); its names are compared without case, compressed or not. */
 function verifies(answer: Buffer, sent: SignedUpdate, key: TsigKey): boolean {
-  const algorithm = encodeDomain(key.algorithm);
-  const at = answer.lastIndexOf(algorithm);
-  // type, class, TTL and length stand before the data, the owner's name before these
-  const start = at - 10;
-  if (at < 12 + 10 || answer.readUInt16BE(start) !== TYPE.tsig) return false;
+  const signature = readSignature(answer);
+  if (signature === undefined) return false;
   const name = encodeDomain(key.name);
-  const written = answer.subarray(start - name.length, start);
-  const owner = written.equals(name) ? name.length : (answer[start - 2] ?? 0) >= 0xc0 ? 2 : 0;
-  if (owner === 0) return false;
-  const time = answer.subarray(at + algorithm.length, at + algorithm.length + 6);
-  const fudge = answer.subarray(at + algorithm.length + 6, at + algorithm.length + 8);
-  const size = answer.readUInt16BE(at + algorithm.length + 8);
-  const digest = answer.subarray(at + algorithm.length + 10, at + algorithm.length + 10 + size);
-  const rest = answer.subarray(at + algorithm.length + 10 + size + 2);
-  if (rest.length < 4) return false;
-  const error = rest.subarray(0, 2);
-  const otherLength = rest.readUInt16BE(2);
-  const other = rest.subarray(4, 4 + otherLength);
-  const unsigned = Buffer.from(answer.subarray(0, start - owner));
-  unsigned.writeUInt16BE(Math.max(0, unsigned.readUInt16BE(10) - 1), 10);
+  const algorithm = encodeDomain(key.algorithm);
+  if (!signature.name.equals(name) || !signature.algorithm.equals(algorithm)) return false;
+  const unsigned = Buffer.from(answer.subarray(0, signature.start));
+  unsigned.writeUInt16BE(unsigned.readUInt16BE(10) - 1, 10);
   const expected = mac(key, [
     u16(sent.mac.length),
     sent.mac,
@@ -170,11 +157,85 @@ function verifies(answer: Buffer, sent: SignedUpdate, key: TsigKey): boolean {
     u16(CLASS.any),
     u32(0),
     algorithm,
-    time,
-    fudge,
-    error,
-    u16(otherLength),
-    other,
+    signature.time,
+    signature.error,
+    u16(signature.other.length),
+    signature.other,
   ]);
-  return digest.length === expected.length && timingSafeEqual(digest, expected);
+  return signature.mac.length === expected.length && timingSafeEqual(signature.mac, expected);
+}
+
+interface Signature {
+  /** Where its record begins. */
+  readonly start: number;
+  readonly name: Buffer;
+  readonly algorithm: Buffer;
+  /** Time signed and fudge. */
+  readonly time: Buffer;
+  readonly mac: Buffer;
+  readonly error: Buffer;
+  readonly other: Buffer;
+}
+
+/** Type, class ANY, TTL 0 (RFC 8945 4.2). */
+const TSIG_RECORD = Buffer.concat([u16(TYPE.tsig), u16(CLASS.any), u32(0)]);
+
+/** Walks over the records to the last one; `undefined` for what is cut off, too long, or not signed. */
+function readSignature(answer: Buffer): Signature | undefined {
+  try {
+    let at = 12;
+    for (let left = answer.readUInt16BE(4); left > 0; left -= 1) at = readName(answer, at).end + 4;
+    const records = answer.readUInt16BE(6) + answer.readUInt16BE(8) + answer.readUInt16BE(10);
+    if (answer.readUInt16BE(10) === 0) return undefined;
+    for (let left = records; left > 1; left -= 1) {
+      const { end } = readName(answer, at);
+      at = end + 10 + answer.readUInt16BE(end + 8);
+    }
+    const owner = readName(answer, at);
+    if (!answer.subarray(owner.end, owner.end + 8).equals(TSIG_RECORD)) return undefined;
+    const length = answer.readUInt16BE(owner.end + 8);
+    if (owner.end + 10 + length !== answer.length) return undefined;
+    const algorithm = readName(answer, owner.end + 10);
+    const time = algorithm.end;
+    const digest = time + 10;
+    const size = answer.readUInt16BE(time + 8);
+    const error = digest + size + 2;
+    // the original id: nobody stands between us who changes it
+    if (answer.readUInt16BE(error - 2) !== answer.readUInt16BE(0)) return undefined;
+    const otherLength = answer.readUInt16BE(error + 2);
+    if (error + 4 + otherLength !== answer.length) return undefined;
+    return {
+      start: at,
+      name: owner.name,
+      algorithm: algorithm.name,
+      time: answer.subarray(time, time + 8),
+      mac: answer.subarray(digest, digest + size),
+      error: answer.subarray(error, error + 2),
+      other: answer.subarray(error + 4),
+    };
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+}
+
+/** In lower case and uncompressed; a pointer leads backwards only (RFC 1035 4.1.4). Throws `RangeError`. */
+function readName(message: Buffer, start: number): { readonly name: Buffer; readonly end: number } {
+  const parts: Buffer[] = [];
+  let end: number | undefined;
+  let limit = start;
+  for (let at = start; ;) {
+    const size = message.readUInt8(at);
+    if (size >= 0xc0) {
+      end ??= at + 2;
+      at = message.readUInt16BE(at) & 0x3fff;
+      if (at >= limit) throw new RangeError('a pointer that does not lead back');
+      limit = at;
+    } else if (size > 63 || at + 1 + size > message.length) throw new RangeError('a label that is none');
+    else {
+      parts.push(Buffer.from(message.toString('latin1', at, at + 1 + size).toLowerCase(), 'latin1'));
+      if (size === 0) return { name: Buffer.concat(parts), end: end ?? at + 1 };
+      at += 1 + size;
+    }
+  }
 }
