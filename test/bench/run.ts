@@ -2,6 +2,7 @@
 import { benchAcme } from './acme.ts';
 import { benchCrl } from './crl.ts';
 import { benchIssue } from './issue.ts';
+import { benchManaged } from './managed.ts';
 import { benchOcsp } from './ocsp.ts';
 
 const [name = '', ...flags] = process.argv.slice(2);
@@ -9,6 +10,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   acme: () => benchAcme({ peers: !flags.includes('--alone') }),
   crl: () => benchCrl({ peers: !flags.includes('--alone') }),
   issue: () => benchIssue({ peers: !flags.includes('--alone') }),
+  managed: benchManaged,
   ocsp: () => benchOcsp({ peers: !flags.includes('--alone') }),
 };
 
