@@ -18,7 +18,7 @@ interface Client {
   readonly wire: Wire;
   readonly clock: FakeClock;
   readonly presented: Task[];
-  order(): Promise<string>;
+  readonly order: () => Promise<string>;
 }
 
 async function client(ca: HostileCa, patience = 2000): Promise<Client> {

@@ -28,7 +28,8 @@ export async function benchManaged(): Promise<void> {
   try {
     await openStore({ clock: systemClock, log, onFatal, file }).close();
     fill(file, now);
-    const { managed, close } = openStore({ clock: systemClock, log, onFatal, file });
+    const store = openStore({ clock: systemClock, log, onFatal, file });
+    const { managed } = store;
     const before = process.memoryUsage().rss;
 
     const idle = timed(() => void managed.nextDue());
@@ -61,7 +62,7 @@ export async function benchManaged(): Promise<void> {
         '',
       ].join('\n'),
     );
-    await close();
+    await store.close();
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -1,9 +1,9 @@
 /** A program that is killed: it delivers one pair after the other to a folder, and says so each time. */
 import { readFileSync } from 'node:fs';
-import { FilesTarget } from '../../src/delivery/files/index.ts';
+import { FilesTarget, type Layout } from '../../src/delivery/files/index.ts';
 import type { Pair } from '../../src/domain/renewal/ports.ts';
 
-const [, , directory = '', file = '', first = '0'] = process.argv;
+const [, , directory = '', file = '', first = '0', layout = 'nginx'] = process.argv;
 
 /** As structured clone writes it: octets as base64. */
 const pairs = (JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>[]).map((written) => {
@@ -19,7 +19,7 @@ const pairs = (JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>
 
 const target = new FilesTarget({
   directory,
-  layout: 'nginx',
+  layout: layout as Layout,
   modes: { folder: { mode: 0o755 }, file: { mode: 0o644 }, secret: { mode: 0o600 } },
   password: () => Promise.resolve(undefined),
   reload: undefined,

@@ -71,9 +71,62 @@ test(
   },
 );
 
+test.each([
+  ['haproxy', 'tls.pem'],
+  ['bundle', 'bundle.pem'],
+])(
+  'one file, %s: 0 mismatched pairs, by the name that the service knows',
+  { timeout: 120_000 },
+  async (layout, name) => {
+    const folder = temporaryFolder();
+    const directory = join(folder, 'tls');
+    mkdirSync(directory);
+    const pairs = await Promise.all([1, 2, 3, 4, 5].map((version) => madePair(version)));
+    const file = join(folder, 'pairs.json');
+    writeFileSync(file, JSON.stringify(pairs.map(plain)));
+    const whole = new Set(
+      pairs.map((pair) => {
+        const key = encodePem('PRIVATE KEY', pair.privateKey);
+        return layout === 'haproxy' ? fullChain(pair) + key : key + fullChain(pair);
+      }),
+    );
+    let over = false;
+    let [reads, mismatched] = [0, 0];
+    const reader = async (): Promise<void> => {
+      while (!over) {
+        try {
+          if (!whole.has(await readFile(join(directory, name), 'utf8'))) mismatched += 1;
+          reads += 1;
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+          // once it is there it stays there
+          if (reads > 0) mismatched += 1;
+        }
+        await pause(1);
+      }
+    };
+    const readers = Promise.all(Array.from({ length: READERS }, reader));
+    let [rotations, kills] = [0, 0];
+    while (kills < 10 || reads < 2000) {
+      rotations += await rotateAndKill(directory, file, rotations, 4, layout);
+      kills += 1;
+    }
+    over = true;
+    await readers;
+    console.log(`${layout}: ${reads} reads, ${rotations} rotations, ${kills} kills`);
+    expect(mismatched).toBe(0);
+  },
+);
+
 /** Kills the writer somewhere within a rotation; resolves with how many it did. */
-async function rotateAndKill(directory: string, file: string, first: number, atLeast = 4): Promise<number> {
-  const writer = spawn(process.execPath, [PROGRAM, directory, file, String(first)], {
+async function rotateAndKill(
+  directory: string,
+  file: string,
+  first: number,
+  atLeast = 4,
+  layout = 'nginx',
+): Promise<number> {
+  const writer = spawn(process.execPath, [PROGRAM, directory, file, String(first), layout], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   onTestFinished(() => void writer.kill('SIGKILL'));

@@ -86,7 +86,7 @@ export class PublicSource {
         if (ask.signal.aborted) throw error;
         last = await this.#faultOf(name, ask, error);
         ask.report(`${name}: ${last.message}`);
-        const goesOn = name === begun[0] && ask.progress?.orderUrl != null && !last.over;
+        const goesOn = name === begun[0] && typeof ask.progress?.orderUrl === 'string' && !last.over;
         if (goesOn && ask.version.attempts < TRIES_OF_AN_ORDER) throw last;
       }
     }
