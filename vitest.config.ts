@@ -8,8 +8,8 @@ export default defineConfig(({ mode }) => ({
     pool: 'forks',
     // peers are timed, starved and killed: one file at a time
     fileParallelism: mode !== 'peers',
-    // the flags of bin/chancery that a library could mind
-    execArgv: ['--disable-proto=delete'],
+    // the flags of bin/chancery that a library could mind, and the one that keeps V8 from aborting
+    execArgv: ['--disable-proto=delete', '--no-memory-protection-keys'],
     testTimeout: mode === 'peers' ? 60_000 : 20_000,
     hookTimeout: 60_000,
     teardownTimeout: 10_000,

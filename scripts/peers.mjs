@@ -32,5 +32,5 @@ if (existsSync(join(ROOT, '.git'))) {
   const args = ['git', '--no-banner', '--no-color', '--redact', '--verbose', '--log-level', 'warn', '.'];
   await tally.check('no secret in history', 'gitleaks', args, { deadline: 3 * MINUTE });
 }
-await tally.vitest('peers', ['--mode', 'peers'], { deadline: 9 * MINUTE });
+await tally.vitest('peers', ['--mode', 'peers'], { deadline: 40 * MINUTE });
 tally.finish(start);

@@ -49,7 +49,7 @@ export const NOUNS: readonly Noun[] = [
   {
     name: 'managed',
     topic: CERTIFICATES,
-    summary: 'kept renewed, delivered, seen being served: list, show, renew, pause, resume, plan, history',
+    summary: 'kept renewed, delivered, proved: list, show, renew, pause, resume, plan, history',
     load: async () => (await import('./managed.ts')).addManaged,
   },
   {

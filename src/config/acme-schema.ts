@@ -32,7 +32,7 @@ export const acme = z
       .array(caaIdentity)
       .default([])
       .describe(
-        'The names that this CA goes by in CAA records (RFC 8659, RFC 8657). With one of them CAA is looked at after each challenge, and clients are told in the directory. Left out: it is not.',
+        'The names that this CA goes by in CAA records (RFC 8659, RFC 8657). With one of them CAA is looked at after each challenge, and again before issuance where that was over 8 hours ago or there was none (method ca-preauthorized); clients are told in the directory. Left out: it is not.',
       )
       .meta({ examples: [['ca.example.test']] }),
     validation: z

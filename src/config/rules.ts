@@ -93,8 +93,7 @@ export const webUrl = unless(
 
 function isUrl(value: string, protocols: readonly string[]): boolean {
   // it stands in a header
-  if (value.length > 500 || !/^[!#-;=?-~]+$/.test(value) || !URL.canParse(value))
-    return false;
+  if (value.length > 500 || !/^[!#-;=?-~]+$/.test(value) || !URL.canParse(value)) return false;
   const { protocol, username, password } = new URL(value);
   return protocols.includes(protocol) && username === '' && password === '';
 }

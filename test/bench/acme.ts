@@ -10,7 +10,7 @@ import { startCaddy } from './caddy.ts';
 import { startStepCa } from './step-ca.ts';
 
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 7);
-const WARM = 4000;
+const WARM = 8000;
 const SLICE = 1000;
 const CONNECTIONS = [1, 16];
 /** Orders of the long run; the kit of acceptance asks for 20,000. */

@@ -59,12 +59,12 @@ export function report(
   requirements: readonly Requirement[] = REQUIREMENTS,
 ): ReportedRequirement[] {
   return requirements.map(({ tests, ...rest }) => {
-    const counted = tests.map(({ file, title }): ReportedTest => {
+    const counted = tests.map((one): ReportedTest => {
+      const { file, title } = one;
       const pattern = titlePattern(title);
       const mine = ran.filter((test) => test.file === file && pattern.test(test.title));
       return {
-        file,
-        title,
+        ...one,
         cases: mine.length,
         passed: mine.filter(({ status }) => status === 'passed').length,
       };

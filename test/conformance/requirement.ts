@@ -16,6 +16,8 @@ export interface TestTitle {
   readonly file: string;
   /** As it stands in the file: `%s`, `${…}` and the like stand for any text. */
   readonly title: string;
+  /** Where the title stands, if the file takes it from another. */
+  readonly source?: string;
 }
 
 export type Row = readonly [section: string, must: string, tests: readonly TestTitle[], departure?: string];
@@ -30,9 +32,9 @@ export const requirementsOf = (rfc: number, rows: readonly Row[]): Requirement[]
   }));
 
 const inFile =
-  (file: string) =>
+  (file: string, source?: string) =>
   (...titles: readonly string[]): TestTitle[] =>
-    titles.map((title) => ({ file, title }));
+    titles.map((title) => ({ file, title, ...(source !== undefined && { source }) }));
 
 export const accounts = inFile('test/domain/acme/accounts.test.ts');
 export const cross = inFile('test/domain/acme/cross.test.ts');
@@ -43,7 +45,7 @@ export const problems = inFile('test/domain/acme/problem.test.ts');
 export const revoke = inFile('test/domain/acme/revoke.test.ts');
 export const http = inFile('test/http/acme.test.ts');
 export const httpMusts = inFile('test/http/acme-musts.test.ts');
-export const property = inFile('test/property/acme.test.ts');
+export const property = inFile('test/property/acme.test.ts', 'test/property/acme-requests.ts');
 export const http01 = inFile('test/validation/http-01.test.ts');
 export const dns01 = inFile('test/validation/dns-01.test.ts');
 export const tlsAlpn01 = inFile('test/validation/tls-alpn-01.test.ts');

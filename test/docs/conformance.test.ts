@@ -22,7 +22,7 @@ describe('the conformance report', () => {
   it('has a line for every MUST, in order, with the tests of now', () => {
     const plain = recorded().map(({ tests, status: _status, ...rest }) => ({
       ...rest,
-      tests: tests.map(({ file, title }) => ({ file, title })),
+      tests: tests.map(({ cases: _cases, passed: _passed, ...title }) => title),
     }));
     expect(plain).toEqual(REQUIREMENTS);
   });
@@ -35,9 +35,9 @@ describe('the conformance report', () => {
   });
 
   it('every title stands in its file', () => {
-    const missing = REQUIREMENTS.flatMap(({ tests }) => tests).filter(({ file, title }) => {
-      const source = read(file);
-      return !["'", '`'].some((quote) => source.includes(`${quote}${title}${quote}`));
+    const missing = REQUIREMENTS.flatMap(({ tests }) => tests).filter(({ file, title, source = file }) => {
+      const text = read(source);
+      return !["'", '`'].some((quote) => text.includes(`${quote}${title}${quote}`));
     });
     expect(missing).toEqual([]);
   });

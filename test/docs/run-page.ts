@@ -59,7 +59,9 @@ export const isRun = ({ language }: Fence): boolean => language === 'console' ||
 
 /** Pages that need programs beyond this repository and curl: test/peers runs them. */
 export const needsPeers = (path: string): boolean =>
-  fences(readPage(path)).some((fence) => isRun(fence) && /\b(?:openssl|keytool|gitleaks|nginx -c)\b/.test(fence.text));
+  fences(readPage(path)).some(
+    (fence) => isRun(fence) && /\b(?:openssl|keytool|gitleaks|nginx -c)\b/.test(fence.text),
+  );
 
 /** Commands of a page, in order; a file to be written counts as one, without output. */
 type Step = Command | { readonly line: number; readonly file: { name: string; content: string } };

@@ -66,6 +66,8 @@ export interface Plan {
 
 /** Endpoints are looked at this often while a version waits for them. */
 const PROBE_INTERVAL: Duration = 5 * SECOND;
+/** … and more often right after a reload: most are done within a second. */
+const FIRST_PROBES: Duration = SECOND / 4;
 /** … and this often once people know. */
 const SLOW_PROBE_INTERVAL: Duration = 60 * SECOND;
 /** Under so much life left a certificate lapses by itself. */
@@ -234,8 +236,11 @@ function watch(
     steps.push({ kind: 'degraded', version: number, endpoints: broken });
   }
   const late = endpoints.filter(({ sighting }) => sighting !== 'new');
-  if (stagedAt !== null && late.length > 0 && stagedAt + wish.grace <= now && notServedAt === null)
-    steps.push({ kind: 'not-served', version: number, endpoints: late });
+  if (stagedAt !== null && late.length > 0 && notServedAt === null) {
+    if (stagedAt + wish.grace <= now) steps.push({ kind: 'not-served', version: number, endpoints: late });
+    // people hear when the grace is over, not with the next look
+    else times.push(stagedAt + wish.grace);
+  }
   if (stagedAt !== null && isServed(version)) return;
   // what broke is judged when its own grace is over, also after people were told that it is not served
   const isBreaking =
@@ -246,7 +251,7 @@ function watch(
   const interval =
     notServedAt !== null && !isBreaking
       ? SLOW_PROBE_INTERVAL
-      : Math.min(PROBE_INTERVAL, Math.max(SECOND, wish.grace / 4));
+      : Math.min(PROBE_INTERVAL, Math.max(SECOND, wish.grace / 4), FIRST_PROBES * 2 ** version.looks);
   // what was just stored everywhere is looked at now
   const next = stagedAt !== null && version.looks === 0 ? now : (version.probedAt ?? 0) + interval;
   if (next <= now) steps.push({ kind: 'probe', version: number });

@@ -79,7 +79,10 @@ async function parse(
     ifMatch: route.ifMatch === true ? request.headers['if-match'] : undefined,
     params: validate(route.params, params, 'path'),
     query: validate(route.query, queryOf(request), 'query'),
-    body: route.body === undefined ? undefined : validate(route.body, await readJson(request, route.maxBody), 'body'),
+    body:
+      route.body === undefined
+        ? undefined
+        : validate(route.body, await readJson(request, route.maxBody), 'body'),
   };
   const key = route.idempotent === true ? idempotencyKey(request) : undefined;
   if (key === undefined) return { ...exchange, idempotency: undefined };
