@@ -1,13 +1,8 @@
 /** Routes of managed certificates, public CAs and targets. */
 import { z } from 'zod';
 import { ObjectName } from './common.ts';
+import { ApplyReport, ApplyRequest } from './apply.ts';
 import {
-  ApplyReport,
-  ApplyRequest,
-  AuthorityList,
-  AuthorityResource,
-  AuthoritySpec,
-  AuthorityTest,
   ManagedHistory,
   ManagedHistoryQuery,
   ManagedList,
@@ -16,12 +11,10 @@ import {
   ManagedQuery,
   ManagedResource,
   ManagedSpec,
-  PlanQuery,
-  PlanRequest,
-  RenewalPlan,
-  TargetReport,
-  TargetSpec,
 } from './managed.ts';
+import { AuthorityList, AuthorityResource, AuthoritySpec, AuthorityTest } from './public-authorities.ts';
+import { PlanQuery, PlanRequest, RenewalPlan } from './renewal-plan.ts';
+import { TargetReport, TargetSpec } from './targets.ts';
 import type { Route } from './route.ts';
 
 /** Of all documents of a request, in octets. */

@@ -1,6 +1,6 @@
 /** `chancery authority …` */
 import type { Command } from 'commander';
-import type { AuthorityResource, AuthorityTest } from '../api/managed.ts';
+import type { AuthorityResource, AuthorityTest } from '../api/public-authorities.ts';
 import { asking, noun, type Asking, run, type Wiring } from './command.ts';
 import { withClient } from './connect.ts';
 import { printListing, printSheet } from './output.ts';

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { ApplyDocument, type ApplyReport, type ApplyRequest } from '../../src/api/managed.ts';
+import { ApplyDocument, type ApplyReport, type ApplyRequest } from '../../src/api/apply.ts';
 import { KINDS } from '../../src/cli/apply/kinds.ts';
 import type { SchemaNode } from '../../src/config/schema-tree.ts';
 import { FakeServer } from './fake-server.ts';

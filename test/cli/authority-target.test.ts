@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { AuthorityResource, AuthorityTest } from '../../src/api/managed.ts';
+import type { AuthorityResource, AuthorityTest } from '../../src/api/public-authorities.ts';
 import { FakeServer, problem } from './fake-server.ts';
 import { chancery, type Circumstances, type Outcome, temporaryFolder } from './run.ts';
 

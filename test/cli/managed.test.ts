@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { ManagedProgress, ManagedResource, RenewalPlan, VersionView } from '../../src/api/managed.ts';
+import type { ManagedProgress, ManagedResource, VersionView } from '../../src/api/managed.ts';
+import type { RenewalPlan } from '../../src/api/renewal-plan.ts';
 import { judge } from '../../src/cli/managed/renew.ts';
 import { sparkline } from '../../src/cli/managed/plan.ts';
 import { FakeServer, problem } from './fake-server.ts';

@@ -1,5 +1,5 @@
 /** `chancery apply` */
-import type { ApplyReport, ApplyRequest } from '../../api/managed.ts';
+import type { ApplyReport, ApplyRequest } from '../../api/apply.ts';
 import type { Client } from '../client.ts';
 import type { Asking } from '../command.ts';
 import { confirm, saidBefore } from '../confirm.ts';

@@ -1,5 +1,5 @@
 /** `chancery diff`: what `apply` would change, value by value. */
-import type { ApplyDocument, ApplyReport } from '../../api/managed.ts';
+import type { ApplyDocument, ApplyReport } from '../../api/apply.ts';
 import { isDeepStrictEqual } from 'node:util';
 import { formatValue } from '../../config/faults.ts';
 import type { Client } from '../client.ts';

@@ -1,6 +1,6 @@
 /** The kinds of documents, and where in them paths and secrets stand. */
 import { z } from 'zod';
-import { ApplyDocument } from '../../api/managed.ts';
+import { ApplyDocument } from '../../api/apply.ts';
 import type { SettingPath } from '../../config/faults.ts';
 import { nodeAt, type SchemaNode } from '../../config/schema-tree.ts';
 

@@ -1,6 +1,6 @@
 /** YAML as the API takes it: held against the schema with every fault at its line, paths absolute, roots read. */
 import { resolve } from 'node:path';
-import type { ApplyDocument } from '../../api/managed.ts';
+import type { ApplyDocument } from '../../api/apply.ts';
 import { didYouMean } from '../../config/did-you-mean.ts';
 import { type PlainMap, readDocuments, type SourceDocument } from '../../config/document.ts';
 import { type Fault, formatPath, formatValue, refuseFaults, type SettingPath } from '../../config/faults.ts';

@@ -1,5 +1,5 @@
 /** `chancery managed plan`: the load to come, before a change is saved. */
-import type { RenewalPlan } from '../../api/managed.ts';
+import type { RenewalPlan } from '../../api/renewal-plan.ts';
 import { readManifest } from '../apply/manifest.ts';
 import { readSources } from '../apply/sources.ts';
 import type { Asking } from '../command.ts';

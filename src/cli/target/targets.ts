@@ -1,5 +1,6 @@
 /** `chancery target list | test` */
-import type { ManagedList, ManagedResource, TargetReport, TargetSpec } from '../../api/managed.ts';
+import type { ManagedList, ManagedResource } from '../../api/managed.ts';
+import type { TargetReport, TargetSpec } from '../../api/targets.ts';
 import { ChanceryError } from '../../base/errors.ts';
 import { readManifest } from '../apply/manifest.ts';
 import { readSources } from '../apply/sources.ts';

@@ -1,13 +1,7 @@
 /** What the operations on managed certificates and public CAs need. */
-import type {
-  AuthoritySpec,
-  AuthorityTest,
-  ManagedResource,
-  ManagedSpec,
-  TargetReport,
-  TargetSpec,
-  VersionView,
-} from '../../api/managed.ts';
+import type { ManagedResource, ManagedSpec, VersionView } from '../../api/managed.ts';
+import type { AuthoritySpec, AuthorityTest } from '../../api/public-authorities.ts';
+import type { TargetReport, TargetSpec } from '../../api/targets.ts';
 import type { Duration, Instant } from '../../base/clock.ts';
 import type { ManagedCertificate, Wish } from '../../domain/renewal/managed.ts';
 import type { ManagedStore, PublicAuthorityStore } from '../../domain/renewal/ports.ts';

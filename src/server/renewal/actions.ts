@@ -1,6 +1,8 @@
 /** What people ask of managed certificates, wired: the operations of the API on the store and this host. */
 import { setImmediate } from 'node:timers/promises';
-import type { AuthoritySpec, ManagedSpec, TargetReport, TargetSpec } from '../../api/managed.ts';
+import type { ManagedSpec } from '../../api/managed.ts';
+import type { AuthoritySpec } from '../../api/public-authorities.ts';
+import type { TargetReport, TargetSpec } from '../../api/targets.ts';
 import { DAY, floorToSecond, HOUR, MINUTE, parseDuration } from '../../base/clock.ts';
 import { ChanceryError } from '../../base/errors.ts';
 import type { Configuration } from '../../config/index.ts';

@@ -1,7 +1,7 @@
 /** Targets and probes of this host, made from what a wish says. */
 import { readFile } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
-import type { ProbeSpec, TargetSpec } from '../../api/managed.ts';
+import type { ProbeSpec, TargetSpec } from '../../api/targets.ts';
 import { ChanceryError } from '../../base/errors.ts';
 import type { Configuration } from '../../config/index.ts';
 import { FilesTarget, type Reload } from '../../delivery/files/index.ts';

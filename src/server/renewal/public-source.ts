@@ -1,7 +1,7 @@
 /** Managed certificates of public CAs: accounts, orders, renewal windows; several CAs in order of preference. */
 import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { AuthoritySpec } from '../../api/managed.ts';
+import type { AuthoritySpec } from '../../api/public-authorities.ts';
 import { fetchChain } from '../../acme-client/chain.ts';
 import { AuthorityError } from '../../acme-client/errors.ts';
 import { runOrder, type Solver } from '../../acme-client/order.ts';

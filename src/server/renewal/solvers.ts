@@ -1,7 +1,7 @@
 /** Solvers of a public CA, made from what its declaration says. */
 import { readFile } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { AuthoritySpec } from '../../api/managed.ts';
+import type { AuthoritySpec } from '../../api/public-authorities.ts';
 import type { Solver } from '../../acme-client/order.ts';
 import { Rfc2136 } from '../../acme-client/solvers/dns01.ts';
 import { Http01Listener, Http01Webroot } from '../../acme-client/solvers/http01.ts';

@@ -1,6 +1,7 @@
 /** A set is made what its documents say. All of it is checked before any of it is changed. */
 import { isDeepStrictEqual } from 'node:util';
-import type { ApplyReport, ApplyRequest, AuthoritySpec } from '../../../api/managed.ts';
+import type { ApplyReport, ApplyRequest } from '../../../api/apply.ts';
+import type { AuthoritySpec } from '../../../api/public-authorities.ts';
 import { ChanceryError } from '../../../base/errors.ts';
 import { authorizeEverywhere } from '../../../domain/identity/authorize.ts';
 import type { ManagedCertificate } from '../../../domain/renewal/managed.ts';

@@ -1,6 +1,6 @@
 /** The load to come, before a change is saved. */
 import type { z } from 'zod';
-import type { PlanQuery, PlanRequest, RenewalPlan } from '../../../api/managed.ts';
+import type { PlanQuery, PlanRequest, RenewalPlan } from '../../../api/renewal-plan.ts';
 import { isFirst } from '../../../domain/renewal/due.ts';
 import { LoadPlan, type Planned } from '../../../domain/renewal/plan.ts';
 import { versionState } from '../../../domain/renewal/version.ts';

@@ -1,6 +1,7 @@
 /** Operations on public CAs, and the rehearsal of a target: for admins of everything. */
 import { isDeepStrictEqual } from 'node:util';
-import type { AuthorityResource, AuthoritySpec, TargetSpec } from '../../../api/managed.ts';
+import type { AuthorityResource, AuthoritySpec } from '../../../api/public-authorities.ts';
+import type { TargetSpec } from '../../../api/targets.ts';
 import { ChanceryError } from '../../../base/errors.ts';
 import type { PublicAuthority } from '../../../domain/renewal/ports.ts';
 import { draft } from '../draft.ts';
