@@ -1,7 +1,9 @@
 /** `acme`: how the ACME server looks at names. */
 import { z } from 'zod';
 import { limits } from './acme-limits.ts';
-import { caaIdentity, instant, ipRange, resolverAddress, webUrl } from './rules.ts';
+import { caaIdentity, ipRange, resolverAddress } from './rules.ts';
+import { instant } from './time-rules.ts';
+import { webUrl } from './url-rules.ts';
 
 const port = z.int().min(1).max(65535);
 

@@ -3,7 +3,8 @@ import { join, resolve as resolvePath } from 'node:path';
 import { z } from 'zod';
 import type { Bucket, SecretReference } from './configuration.ts';
 import type { SettingPath } from './faults.ts';
-import { bucketEndpoint, bucketName, objectPrefix, path, region } from './rules.ts';
+import { bucketName, objectPrefix, path, region } from './rules.ts';
+import { bucketEndpoint } from './url-rules.ts';
 import { secret } from './secret.ts';
 
 export const bucket = z.strictObject({

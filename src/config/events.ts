@@ -4,7 +4,8 @@ import { z } from 'zod';
 import { secretFile } from './bucket.ts';
 import type { WebhookConfiguration } from './configuration.ts';
 import type { Fault, SettingPath } from './faults.ts';
-import { path, webhookUrl } from './rules.ts';
+import { path } from './rules.ts';
+import { webhookUrl } from './url-rules.ts';
 import { secret } from './secret.ts';
 
 export const events = z

@@ -1,7 +1,9 @@
 /** The part of the schema that says whose JWTs log in. */
 import { z } from 'zod';
 import { JWS_ALGORITHMS } from '../x509/jws.ts';
-import { audience, claimName, clockSkew, duration, httpsUrl, issuerUrl, oauthText, path } from './rules.ts';
+import { audience, claimName, oauthText, path } from './rules.ts';
+import { clockSkew, duration } from './time-rules.ts';
+import { httpsUrl, issuerUrl } from './url-rules.ts';
 
 const claimValue = z.union([z.string(), z.number(), z.boolean()]);
 

@@ -3,7 +3,9 @@ import { z } from 'zod';
 import { VERBS } from '../domain/identity/grant.ts';
 import { PURPOSES } from '../domain/issuance/profile.ts';
 import { KEY_TYPES } from '../x509/public-key.ts';
-import { duration, durationOrZero, objectName, subtree, webUrl } from './rules.ts';
+import { objectName, subtree } from './rules.ts';
+import { duration, durationOrZero } from './time-rules.ts';
+import { webUrl } from './url-rules.ts';
 
 const count = z
   .strictObject({

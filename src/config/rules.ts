@@ -1,13 +1,12 @@
 /** Rules of single values, shared by the schema's fields. A value that breaks one is told with rule and fix. */
 import { z } from 'zod';
-import { DAY, HOUR, MINUTE, parseDuration, parseInstant } from '../base/clock.ts';
 import { isChanceryError } from '../base/errors.ts';
 import { dnsNameFault } from '../domain/identity/names.ts';
 import { trustDomainFault } from '../domain/identity/spiffe-id.ts';
 import type { NameKind } from '../x509/general-name.ts';
-import { parseIp, parseIpRange } from '../x509/ip.ts';
+import { parseIpRange } from '../x509/ip.ts';
 import { parseSubtree } from '../x509/name-constraints.ts';
-import { isLoopback, parseHostPort } from './listeners.ts';
+import { parseHostPort } from './listeners.ts';
 
 export interface Rule {
   /** What is wrong, as the end of "trustDomain is X: …". */
@@ -30,7 +29,8 @@ export const text = (judge: Judge) =>
       });
   });
 
-const unless = (holds: (value: string) => boolean, message: string, rule: string, fix: string) =>
+/** A string for which something holds. */
+export const unless = (holds: (value: string) => boolean, message: string, rule: string, fix: string) =>
   text((value) => (holds(value) ? undefined : { message, rule, fix }));
 
 export const trustDomain = text((value) => {
@@ -67,114 +67,6 @@ export const ipRange = unless(
   'Write it as 127.0.0.0/8 or fd00::/8.',
 );
 
-const DURATION = { rule: 'a duration is written as 90d, 12h, 1h30m, 45s', fix: 'Write it so.' };
-
-export const duration = unless(
-  (value) => parseDuration(value) !== undefined,
-  'it is no duration',
-  DURATION.rule,
-  DURATION.fix,
-);
-
-export const instant = unless(
-  (value) => parseInstant(value) !== undefined,
-  'it is no time',
-  'RFC 3339: a time with its zone',
-  'Write it as 2026-06-01T00:00:00Z.',
-);
-
-/** What people open in a browser. */
-export const webUrl = unless(
-  (value) => isUrl(value, ['https:', 'http:']),
-  'it is no http or https URL without user',
-  'clients show it to people as it stands',
-  'Write it as https://ca.example.test/terms.',
-);
-
-function isUrl(value: string, protocols: readonly string[]): boolean {
-  // it stands in a header
-  if (value.length > 500 || !/^[!#-;=?-~]+$/.test(value) || !URL.canParse(value)) return false;
-  const { protocol, username, password } = new URL(value);
-  return protocols.includes(protocol) && username === '' && password === '';
-}
-
-/** `why`: the shortest in words, with its reason. */
-export const atLeast = (shortest: number, why: string) =>
-  text((value) => {
-    const length = parseDuration(value);
-    if (length === undefined) return { message: 'it is no duration', ...DURATION };
-    return length >= shortest
-      ? undefined
-      : { message: 'it is too short', rule: `at least ${why}`, fix: 'Write a longer one.' };
-  });
-
-/** Of a CRL: no shorter than relying parties fetch it, no longer than BR 7.2 allows. */
-export const crlLife = text((value) => {
-  const life = parseDuration(value);
-  if (life === undefined) return { message: 'it is no duration', ...DURATION };
-  if (life >= HOUR && life <= 10 * DAY) return undefined;
-  return {
-    message: 'relying parties could not live with it',
-    rule: 'a CRL lives for 1h to 10d',
-    fix: 'Write e.g. 24h.',
-  };
-});
-
-/** Clocks that need no backdating are allowed to say so. */
-export const durationOrZero = unless(
-  (value) => value === '0s' || parseDuration(value) !== undefined,
-  'it is no duration',
-  DURATION.rule,
-  DURATION.fix,
-);
-
-export const headInterval = text((value) => {
-  const interval = parseDuration(value);
-  if (interval === undefined) return { message: 'it is no duration', ...DURATION };
-  if (interval >= 1000 && interval <= 60 * MINUTE) return undefined;
-  return {
-    message: 'it is too short or too long',
-    rule: '1s to 60m: what was written since the last head can be cut off unseen',
-    fix: 'Write e.g. 30s.',
-  };
-});
-
-const externalUrl = (scheme: 'https' | 'http', why: string) =>
-  text((value) => {
-    const fault = urlFault(value, scheme);
-    return fault === undefined
-      ? undefined
-      : {
-          message: fault,
-          rule: why,
-          fix: `Write it as ${scheme}://ca.example.test${scheme === 'https' ? ':8443' : ''}.`,
-        };
-  });
-
-function urlFault(value: string, scheme: 'https' | 'http'): string | undefined {
-  if (!URL.canParse(value)) return 'it is no URL';
-  const url = new URL(value);
-  if (url.protocol !== `${scheme}:`) return `its scheme is ${url.protocol.slice(0, -1)}`;
-  if (url.username !== '' || url.password !== '') return 'it has a user or password';
-  if (url.search !== '' || url.hash !== '' || /[?#]/.test(value)) return 'it has a query or fragment';
-  const host = url.hostname.replace(/^\[|\]$/g, '');
-  if (parseIp(host) === undefined && (host.startsWith('*') || dnsNameFault(host) !== undefined))
-    return 'its host is no DNS name and no address';
-  return undefined;
-}
-
-export const httpsUrl = externalUrl('https', 'an https URL without user, query and fragment');
-export const statusUrl = externalUrl(
-  'http',
-  'an http URL without user, query and fragment: whoever checks a certificate cannot check that of its CRL first (RFC 5280 8)',
-);
-
-/** The iss of tokens: compared as it stands, so it stays as it was written. */
-export const issuerUrl = externalUrl(
-  'https',
-  'OIDC Discovery 1.0 3: an issuer is an https URL without user, query and fragment',
-);
-
 export const claimName = unless(
   (value) => /^[\x21-\x7e]{1,200}$/.test(value),
   'it is no name of a claim',
@@ -195,17 +87,6 @@ export const oauthText = unless(
   'RFC 6749 appendix A: 1 to 300 visible ASCII characters without quotes and backslashes',
   'Write it as the provider gave it.',
 );
-
-export const clockSkew = text((value) => {
-  const skew = value === '0s' ? 0 : parseDuration(value);
-  if (skew === undefined) return { message: 'it is no duration', ...DURATION };
-  if (skew <= 5 * MINUTE) return undefined;
-  return {
-    message: 'it is too long',
-    rule: 'at most 5m: clocks that differ by more are wrong',
-    fix: 'Write e.g. 30s, and set the clock.',
-  };
-});
 
 /** What a CA may say of the names below it. */
 export const subtree = (kind: NameKind) =>
@@ -278,36 +159,4 @@ export const objectPrefix = unless(
   'it is no prefix',
   'letters, digits, dots, underscores, hyphens and slashes, the last one at its end',
   'Write e.g. chancery/.',
-);
-
-export const webhookUrl = unless(
-  (value) => {
-    const url = URL.canParse(value) ? new URL(value) : undefined;
-    return (
-      url !== undefined &&
-      url.username === '' &&
-      url.password === '' &&
-      url.hash === '' &&
-      (url.protocol === 'https:' ||
-        (url.protocol === 'http:' && isLoopback(url.hostname.replace(/^\[|\]$/g, ''))))
-    );
-  },
-  'it is no URL of a webhook',
-  'an https URL without user and fragment; http only for a loopback address',
-  'Write e.g. https://alerts.example.test/chancery.',
-);
-
-export const bucketEndpoint = unless(
-  (value) => {
-    const url = URL.canParse(value) ? new URL(value) : undefined;
-    const bare = url !== undefined && url.username === '' && url.search === '' && url.hash === '';
-    return (
-      bare &&
-      (url.protocol === 'https:' ||
-        (url.protocol === 'http:' && isLoopback(url.hostname.replace(/^\[|\]$/g, ''))))
-    );
-  },
-  'it is no endpoint of a bucket',
-  'an https URL without user, query and fragment; http only for a loopback address',
-  'Write e.g. https://s3.example.test.',
 );

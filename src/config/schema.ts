@@ -10,18 +10,9 @@ import { login } from './login-schema.ts';
 import { grant, issuer, profile } from './objects.ts';
 import { events } from './events.ts';
 import { publication } from './publication.ts';
-import {
-  atLeast,
-  crlLife,
-  databaseFile,
-  headInterval,
-  hostPort,
-  httpsUrl,
-  objectName,
-  path,
-  statusUrl,
-  trustDomain,
-} from './rules.ts';
+import { databaseFile, hostPort, objectName, path, trustDomain } from './rules.ts';
+import { atLeast, crlLife, headInterval } from './time-rules.ts';
+import { httpsUrl, statusUrl } from './url-rules.ts';
 import { secret } from './secret.ts';
 
 const listen = z
