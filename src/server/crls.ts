@@ -1,6 +1,6 @@
 /** Keeps the CRLs of all generations published: before the server is ready, after revocations, on schedule. */
 import { ChanceryError } from '../base/errors.ts';
-import { type Duration, formatInstant, type Instant, SECOND } from '../base/clock.ts';
+import { type Duration, formatInstant, SECOND } from '../base/clock.ts';
 import type { Generation } from '../domain/issuance/issuer.ts';
 import { publishesCrls, scopeIsDue, scopesOf } from '../domain/revocation/issuer-crl.ts';
 import type { CrlScope, PublishedCrl } from '../domain/revocation/ports.ts';
@@ -9,19 +9,13 @@ import type { ServedCrl } from '../http/status/crl.ts';
 import { CrlShelf } from './crl/shelf.ts';
 import type { IssuerCrlsOptions } from './crl/options.ts';
 import { draft, heldBackError, isRefusal } from './crl/publisher.ts';
+import { CrlRests } from './crl/rests.ts';
 import { missing } from './hierarchy-words.ts';
 
 const SCHEDULE: Actor = { principal: 'system:schedule', door: 'internal', requestId: 'crl' };
 /** Revocations within it share a CRL. */
 const DEBOUNCE = SECOND / 2;
 const LOOK_EVERY = 5 * SECOND;
-/** What the disk or the store refused: a disk that has room again is used within ten seconds. */
-const RETRY_AFTER = 5 * SECOND;
-/** What was wrong with the CRL itself does not pass as fast. */
-const REFUSED_RETRY_AFTER = 30 * SECOND;
-/** A long list is built again only after a pause of so many times what it took. */
-const PAUSE_FACTOR = 5;
-const LONGEST_PAUSE = 20 * SECOND;
 
 const FILE_IS_LOST: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'EIO']);
 
@@ -35,9 +29,7 @@ const keyOf = (generation: string, scope: CrlScope): string => `${generation}/${
 export class IssuerCrls implements IssuerCrlActions {
   readonly #options: IssuerCrlsOptions;
   readonly #shelf: CrlShelf;
-  readonly #problems = new Map<string, { readonly reason: string; readonly retryAt: Instant }>();
-  /** By a clock that only grows. */
-  readonly #pausedUntil = new Map<string, number>();
+  readonly #rests = new CrlRests();
   #turn: Promise<unknown> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #wakesAt = 0;
@@ -128,7 +120,8 @@ export class IssuerCrls implements IssuerCrlActions {
     };
     if (usable() === undefined && this.#publishes(generation) && !this.#options.heldBack(id))
       await this.#exclusively(async () => {
-        if (usable() === undefined && !this.#hasJustFailed(key)) await this.#attempt({ generation, scope });
+        if (usable() === undefined && !this.#rests.hasJustFailed(key, this.#options.clock.now()))
+          await this.#attempt({ generation, scope });
       });
     const crl = usable();
     if (crl !== undefined) return this.#shelf.serve(crl, (error) => this.#lost(crl, error));
@@ -147,9 +140,7 @@ export class IssuerCrls implements IssuerCrlActions {
       scope,
       url: scope === 'full' ? this.#options.urls.crlFull(id) : this.#options.urls.crlShard(id, scope),
       crl: this.#shelf.find(id, scope),
-      problem: this.#options.heldBack(id)
-        ? heldBackError(id).message
-        : this.#problems.get(keyOf(id, scope))?.reason,
+      problem: this.#options.heldBack(id) ? heldBackError(id).message : this.#rests.problem(keyOf(id, scope)),
     }));
   }
 
@@ -226,12 +217,6 @@ export class IssuerCrls implements IssuerCrlActions {
       .flatMap((generation) => scopesOf(generation).map((scope) => ({ generation, scope })));
   }
 
-  /** It failed a moment ago. A clock that was set back ends no pause by years. */
-  #hasJustFailed(key: string): boolean {
-    const left = (this.#problems.get(key)?.retryAt ?? 0) - this.#options.clock.now();
-    return left > 0 && left <= REFUSED_RETRY_AFTER;
-  }
-
   #nextDue(): Job | undefined {
     const due = this.#jobs().filter((job) => this.#isDue(job));
     return due.find(({ scope }) => scope !== 'full') ?? due[0];
@@ -240,11 +225,10 @@ export class IssuerCrls implements IssuerCrlActions {
   #isDue({ generation: { id }, scope }: Job): boolean {
     const { store, clock, heldBack } = this.#options;
     const key = keyOf(id, scope);
-    if (heldBack(id) || this.#hasJustFailed(key)) return false;
+    if (heldBack(id) || this.#rests.hasJustFailed(key, clock.now())) return false;
     const last = this.#shelf.find(id, scope);
     if (this.#shelf.isUnsound(id, scope) || scopeIsDue(last, 0, clock.now())) return true;
-    const paused = (this.#pausedUntil.get(key) ?? 0) > performance.now();
-    return !paused && scopeIsDue(last, store.latestSequence(id, scope), clock.now());
+    return !this.#rests.isPaused(key) && scopeIsDue(last, store.latestSequence(id, scope), clock.now());
   }
 
   async #attempt(job: Job): Promise<void> {
@@ -253,11 +237,8 @@ export class IssuerCrls implements IssuerCrlActions {
     try {
       await this.#publish(job, SCHEDULE, false);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      const said = this.#problems.get(key)?.reason === reason;
-      const pause = isRefusal(error) ? REFUSED_RETRY_AFTER : RETRY_AFTER;
-      this.#problems.set(key, { reason, retryAt: clock.now() + pause });
-      if (said) return;
+      const reason = this.#rests.failed(key, error, clock.now());
+      if (reason === undefined) return;
       const facts = { generation: job.generation.id, scope: String(job.scope), reason };
       log.error('a CRL was not published; the one before it stays served', facts);
       if (!isRefusal(error)) return;
@@ -275,19 +256,14 @@ export class IssuerCrls implements IssuerCrlActions {
     const crl = await publisher.publish({ generation, scope, published, acceptClock, actor });
     const took = performance.now() - started;
     this.#shelf.put(crl);
-    this.#problems.delete(key);
+    this.#rests.succeeded(key);
     this.#builds = {
       ...this.#builds,
       count: this.#builds.count + 1,
       seconds: this.#builds.seconds + took / SECOND,
     };
-    if (scope === 'full') this.#pause(key, Math.min(LONGEST_PAUSE, PAUSE_FACTOR * took));
+    if (scope === 'full') this.#wake(this.#rests.pauseAfter(key, took));
     return crl;
-  }
-
-  #pause(key: string, pause: Duration): void {
-    this.#pausedUntil.set(key, performance.now() + pause);
-    this.#wake(pause);
   }
 
   async #acceptClock(generation: Generation, actor: Actor): Promise<void> {
