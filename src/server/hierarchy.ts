@@ -1,9 +1,6 @@
 /** Generations through time: prepared, imported, activated and retired, one step at a time, each with its audit entry. */
 import { ChanceryError } from '../base/errors.ts';
-import type { Clock } from '../base/clock.ts';
-import type { Random } from '../base/random.ts';
 import type { AuditDraft, AuditEvent } from '../domain/audit/entry.ts';
-import type { TrustDomain } from '../domain/identity/spiffe-id.ts';
 import { PreparedCaRequest, readCaRequest, signCaRequest } from '../domain/issuance/ca-request.ts';
 import { judgeForeignCa, judgeImportedIssuer } from '../domain/issuance/foreign-ca.ts';
 import { refuseActivation, refuseRetirement } from '../domain/issuance/generations.ts';
@@ -22,40 +19,18 @@ import type {
   IssuerPolicy,
   PendingGeneration,
   Root,
-  StatusUrls,
 } from '../domain/issuance/issuer.ts';
-import type { AuthorityStore, Inventory } from '../domain/issuance/ports.ts';
+import type { AuthorityStore } from '../domain/issuance/ports.ts';
 import { newSerial } from '../domain/issuance/serial.ts';
-import type { JournalBook } from '../domain/revocation/journal-book.ts';
-import type { SigningKeys } from '../keys/signing-keys.ts';
 import { type Bytes, equal, toHex } from '../x509/bytes.ts';
 import { importPkcs8 } from '../x509/key-pair.ts';
 import { readCertificate } from '../x509/certificate.ts';
 import type { Actor, IssuerMaterial, PreparedNext } from '../http/admin/ports.ts';
-import type { Authority } from './authority.ts';
+import { freeNumber } from './free-number.ts';
+import type { HierarchyOptions } from './hierarchy-options.ts';
 import { caDetails, missing, preparedAlready } from './hierarchy-words.ts';
 import { ensureKey } from './open.ts';
 import { caRequestSigner, caSigner } from './signers.ts';
-
-export interface HierarchyOptions {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly trustDomain: TrustDomain;
-  readonly urls: StatusUrls;
-  readonly keys: SigningKeys;
-  readonly authority: Authority;
-  readonly authorities: AuthorityStore;
-  readonly inventory: Pick<Inventory, 'living'>;
-  readonly journal: Pick<JournalBook, 'crlFloor'>;
-  /** Throws where the audit log takes nothing. */
-  readonly guard: () => void;
-  /** Throws where the clock cannot be believed: no CA is certified by it. */
-  readonly guardClock: () => void;
-  /** Everything that its certificates will name is published. Rejects with why not: then a generation is not activated. */
-  readonly published: (generation: string) => Promise<void>;
-  /** Called after every change. */
-  readonly changed: () => Promise<void>;
-}
 
 export class Hierarchy {
   readonly #options: HierarchyOptions;
@@ -264,11 +239,11 @@ export class Hierarchy {
 
   /** Its name; a record is made where it is none of ours. It is next of its line: in every bundle, signing nothing here. */
   async #foreignRoot(line: string, certificate: Bytes, actor: Actor): Promise<string> {
-    const { authority, authorities, clock } = this.#options;
+    const { authority, authorities, clock, journal } = this.#options;
     const known = authority.roots().find((root) => equal(root.certificate.raw, certificate));
     if (known !== undefined) return known.name;
     const highest = Math.max(0, ...authority.rootsOf(line).map((root) => root.number));
-    const number = this.freeNumber(highest + 1, (each) => rootName(line, each));
+    const number = freeNumber(journal, highest + 1, (each) => rootName(line, each));
     const name = rootName(line, number);
     const stage = { preparedAt: clock.now(), activatedAt: null, retiredAt: null };
     await authorities.addRoot({ name, line, number, keyId: null, certificate, ...stage }, [
@@ -278,19 +253,10 @@ export class Hierarchy {
     return name;
   }
 
-  /**
-   * The first number, from this one on, whose name the journal does not know. One that was lost with an older backup has
-   * certificates in the world that name its CRLs: they must not find those of another key.
-   */
-  freeNumber(from: number, name: (number: number) => string): number {
-    let number = from;
-    while (this.#options.journal.crlFloor(name(number)) !== undefined) number += 1;
-    return number;
-  }
-
   #nextNumber(issuer: string): number {
     const numbers = this.#options.authority.generations(issuer).map((generation) => generation.number);
-    return this.freeNumber(1 + Math.max(0, ...numbers), (number) => generationId(issuer, number));
+    const { journal } = this.#options;
+    return freeNumber(journal, 1 + Math.max(0, ...numbers), (number) => generationId(issuer, number));
   }
 
   #policy(issuer: string): IssuerPolicy {

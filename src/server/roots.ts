@@ -28,7 +28,9 @@ import type { ServedCrl } from '../http/status/crl.ts';
 import { type Bytes, sha256, toHex } from '../x509/bytes.ts';
 import { formatSerial } from '../x509/certificate.ts';
 import { readCertificateList } from '../x509/crl.ts';
-import type { Hierarchy, HierarchyOptions } from './hierarchy.ts';
+import { freeNumber } from './free-number.ts';
+import type { Hierarchy } from './hierarchy.ts';
+import type { HierarchyOptions } from './hierarchy-options.ts';
 import { caDetails, missing } from './hierarchy-words.ts';
 import {
   cannotRevoke,
@@ -74,7 +76,8 @@ export class Roots {
 
   /** The next root of a line: in every bundle from now on, signing nothing yet. */
   prepare(line: string, actor: Actor): Promise<Root> {
-    const { hierarchy, authority, authorities, clock, keys, random, trustDomain, guardClock } = this.#options;
+    const { hierarchy, authority, authorities, clock, journal, keys, random, trustDomain, guardClock } =
+      this.#options;
     return hierarchy.exclusively(async () => {
       guardClock();
       const { current, next } = authority.rootSlots(line);
@@ -82,7 +85,7 @@ export class Roots {
       if (next !== undefined) throw rootPreparedAlready(next.name);
       if (current.keyId === null) throw offline(current, 'its successor is made beside it');
       const highest = Math.max(...authority.rootsOf(line).map((root) => root.number));
-      const number = hierarchy.freeNumber(highest + 1, (each) => rootName(line, each));
+      const number = freeNumber(journal, highest + 1, (each) => rootName(line, each));
       const name = rootName(line, number);
       const keyId = `root-${name}`;
       const { publicKey } = await ensureKey(keys, keyId, 'ecdsa-p384');
