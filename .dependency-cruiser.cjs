@@ -171,6 +171,7 @@ refuse(
 owns('x509/', 'x509-owns-asn1', '@peculiar/|pkijs/|node-forge/|asn1|reflect-metadata/');
 owns('http/', 'http-owns-express', 'express/|helmet/');
 owns('db/', 'db-owns-sqlite', 'better-sqlite3/');
+owns('acme-client/', 'acme-client-owns-its-package', 'acme-client/');
 owns('cli(/|[.]ts$)', 'cli-owns-commander', 'commander/');
 refuse(
   'declared-packages',
