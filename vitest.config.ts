@@ -6,6 +6,8 @@ export default defineConfig(({ mode }) => ({
     include: mode === 'peers' ? ['test/peers/**/*.test.ts'] : ['test/**/*.test.ts'],
     exclude: mode === 'peers' ? [] : ['test/peers/**', 'test/bench/**'],
     pool: 'forks',
+    // all cores: by itself vitest leaves one out, which is half of two, and much here waits
+    maxWorkers: '100%',
     // peers are timed, starved and killed: one file at a time
     fileParallelism: mode !== 'peers',
     // the flags of bin/chancery that a library could mind, and the one that keeps V8 from aborting
