@@ -10,9 +10,7 @@ import { rm } from 'node:fs/promises';
 import type { ChanceryError } from '../base/errors.ts';
 import { SECOND } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
-import { type Configuration, listenerIssuer, loginIssuer, refuseDevelopmentKey } from '../config/index.ts';
-import type { AuditDraft } from '../domain/audit/entry.ts';
-import { GrantBook } from '../domain/identity/grant-book.ts';
+import { type Configuration, refuseDevelopmentKey } from '../config/index.ts';
 import { ACME_PREFIX } from '../http/acme/listener.ts';
 import { createAdminListener } from '../http/admin/listener.ts';
 import { limitConnections } from '../http/connection-limit.ts';
@@ -20,21 +18,21 @@ import { createTlsListener, type ListenerCredentials, type TlsListener } from '.
 import { type AcmeService, openAcme } from './acme.ts';
 import { adminPorts } from './admin-ports.ts';
 import { bind, drain, hostPort, movedUrl } from './bind.ts';
-import { adminGrant, listenerGrant, managedGrant } from './builtin-grants.ts';
 import { clockWatch } from './clock-watch.ts';
 import { crlBundles } from './crl-bundle.ts';
 import { openCrls } from './crl/open.ts';
 import type { IssuerCrls } from './crls.ts';
 import { dataPaths, renderClientFile, requireAuthority, writePublicFile } from './data.ts';
-import { forwardClock } from './forward-clock.ts';
+import { grantBook } from './grants.ts';
 import { Housekeeping } from './housekeeping.ts';
-import { requireChoice } from './admin-login.ts';
 import { issuancePorts } from './issuance.ts';
 import { type Lifecycle, openLifecycle } from './lifecycle.ts';
 import { serverMetrics } from './observe.ts';
-import { OcspCounts, OcspService } from './ocsp.ts';
+import { OcspCounts, type OcspService } from './ocsp.ts';
+import { openOcsp } from './ocsp-open.ts';
 import { openData } from './open.ts';
-import { OwnCertificate, ownNames } from './own-certificate.ts';
+import { OwnCertificate } from './own-certificate.ts';
+import { ownDraft } from './own-entries.ts';
 import { packageVersion } from './package.ts';
 import { publicPages } from './pages.ts';
 import { Presentations } from './presentations.ts';
@@ -120,14 +118,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
     const published = (crls = openCrls(opened, config, statusUrl, log));
     await published.open();
     revocations.listen(published.revoked);
-    const login = requireChoice(loginIssuer(config));
-    const fixed = [
-      adminGrant(config.trustDomain, login),
-      listenerGrant(requireChoice(listenerIssuer(config)), ownNames(config)),
-      managedGrant(),
-      ...config.grants,
-    ];
-    const grants = new GrantBook(fixed, store.grants, config.trustDomain);
+    const grants = grantBook(config, store.grants);
     const ocspCounts = new OcspCounts();
     const metrics = serverMetrics(opened, () => ocspCounts.read(), published, {
       unseenSeconds: () => elsewhere?.unseenSeconds() ?? 0,
@@ -200,19 +191,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
         paths.clientFile,
         renderClientFile({ server: httpsUrl, trustDomain: config.trustDomain, configuration: config.file }),
       );
-    // as with CRLs, no answer is older than what was answered before the clock went back
-    const forward = forwardClock(clock, () => store.latestAuditTime());
-    ocsp = new OcspService(
-      {
-        ...opened,
-        clock: forward,
-        ports: { ...issuance, clock: forward },
-        inventory: store.inventory,
-        statuses: store.revocations,
-        log,
-      },
-      ocspCounts,
-    );
+    ocsp = openOcsp(opened, issuance, log, ocspCounts);
     revocations.listen(() => ocsp?.statusChanged());
     await ocsp.ready();
     const { roots } = lifecycle;
@@ -222,7 +201,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
     });
     await writePublicFile(paths.pidFile, `${process.pid}\n`);
     await trail.record([
-      ownDraft('server.started', {
+      ownDraft(clock.now(), 'server.started', {
         version,
         https: httpsUrl,
         status: statusUrl,
@@ -296,7 +275,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
       if (fatal === undefined) {
         await trail.tick(true);
         await presentations.flush();
-        await trail.record([ownDraft('server.stopped', {})]);
+        await trail.record([ownDraft(clock.now(), 'server.stopped', {})]);
         await trail.signNow();
       }
       await opened.close();
@@ -307,17 +286,5 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
       });
     }
     end(code);
-  }
-
-  function ownDraft(event: 'server.started' | 'server.stopped', details: AuditDraft['details']): AuditDraft {
-    return {
-      time: clock.now(),
-      event,
-      outcome: 'allowed',
-      principal: 'system:server',
-      door: 'internal',
-      requestId: 'server',
-      details,
-    };
   }
 }
