@@ -5,43 +5,15 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { AcmeIdentifier, CaAuthorization, CaChallenge, CaOrder, RenewalWindow } from './resources.ts';
 import { readAuthorization, readOrder, readWindow } from './resources.ts';
-import { type Clock, type Duration, type Instant, MINUTE, SECOND } from '../base/clock.ts';
-import { NONCE, problemOf, record, retryAtOf } from './answers.ts';
+import { type Duration, type Instant, MINUTE, SECOND } from '../base/clock.ts';
+import { problemOf, record, retryAtOf } from './answers.ts';
 import { AuthorityError, printable } from './errors.ts';
-import type { Transport, WireRequest, WireResponse } from './transport.ts';
+import { type LibraryClient, type LibraryOptions, openLibrary } from './library.ts';
+import type { WireResponse } from './transport.ts';
 
-export interface WireOptions {
-  readonly directory: URL;
-  readonly transport: Transport;
-  readonly clock: Clock;
-  /** PEM of the PKCS#8 account key. */
-  readonly accountKey: string;
-  /** `undefined`: `register` is called first. */
-  readonly accountUrl: string | undefined;
-  readonly eab: { readonly kid: string; readonly hmacKey: string } | undefined;
+export interface WireOptions extends LibraryOptions {
   /** Between tries of one request; left out: real time. */
   readonly sleep?: (duration: Duration) => Promise<void>;
-}
-
-/** The parts of acme-client that are used; it types only its convenience layer. */
-interface LibraryClient {
-  readonly http: {
-    request: (url: string, method: string, options?: WireRequest) => Promise<WireResponse>;
-    maxBadNonceRetries: number;
-    getDirectory(): Promise<unknown>;
-    getResourceUrl(resource: string): Promise<string>;
-    signedRequest(
-      url: string,
-      payload: unknown,
-      options: {
-        readonly kid?: string;
-        readonly nonce?: string;
-        readonly includeExternalAccountBinding?: boolean;
-      },
-    ): Promise<WireResponse>;
-  };
-  readonly api: { accountUrl: string | null };
-  getChallengeKeyAuthorization(challenge: { type: string; token: string }): Promise<string>;
 }
 
 /** A CA that refuses nine of ten good nonces (Pebble does, when asked to) is still served … */
@@ -63,26 +35,7 @@ export class Wire {
   }
 
   static async open(options: WireOptions): Promise<Wire> {
-    const { Client } = await import('acme-client');
-    const client = new Client({
-      directoryUrl: options.directory.href,
-      accountKey: options.accountKey,
-      ...(options.accountUrl !== undefined && { accountUrl: options.accountUrl }),
-      ...(options.eab !== undefined && { externalAccountBinding: options.eab }),
-    }) as unknown as LibraryClient;
-    client.http.maxBadNonceRetries = 0;
-    const wire = new Wire(options, client);
-    client.http.request = async (url, method, { headers = {}, data } = {}) => {
-      const response = await options.transport.request(url, method, {
-        headers: { 'content-type': 'application/jose+json', ...headers },
-        ...(data === undefined ? {} : { data }),
-      });
-      // the library keeps whatever it takes for a directory for a day, and signs with whatever it takes for a nonce
-      if (method === 'get') wire.#requireObject(response);
-      if (method === 'head') wire.#requireNonce(response);
-      return response;
-    };
-    return wire;
+    return new Wire(options, await openLibrary(options));
   }
 
   /** What the directory says of itself. */
@@ -269,18 +222,6 @@ export class Wire {
     const url = headers['location'];
     if (url?.startsWith(`${this.#options.directory.origin}/`) === true) return url;
     throw new AuthorityError('protocol', { detail: `the CA named no ${what} URL of its own` });
-  }
-
-  #requireObject(response: WireResponse): void {
-    if (response.status !== 200) throw problemOf(response, this.#options.clock);
-    if (typeof response.data !== 'object' || response.data === null)
-      throw new AuthorityError('protocol', { detail: 'the directory of the CA is no JSON object' });
-  }
-
-  #requireNonce(response: WireResponse): void {
-    if (response.status >= 300) throw problemOf(response, this.#options.clock);
-    if (!NONCE.test(response.headers['replay-nonce'] ?? ''))
-      throw new AuthorityError('protocol', { detail: 'the CA gave no nonce' });
   }
 
   async #guarded(send: () => Promise<WireResponse>): Promise<WireResponse> {
