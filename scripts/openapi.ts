@@ -214,7 +214,7 @@ export function renderOpenApi(version: string): string {
       title: 'Chancery',
       version,
       description:
-        'Certificates for workloads, hosts and clients. Callers log in with a client certificate (mTLS) or a token.',
+        'Certificates for workloads, hosts and clients: issued, revoked, kept renewed. Callers log in with a client certificate (mTLS) or a token; ACME clients have a protocol of their own at /acme.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: 'https://localhost:8443' }],
