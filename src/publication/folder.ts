@@ -16,6 +16,7 @@ import {
   unlink,
 } from 'node:fs/promises';
 import { join } from 'node:path';
+import { hasCode } from '../base/error-code.ts';
 import type { Bytes } from '../x509/bytes.ts';
 import { isPublishedPath, type PublicationTarget, requirePublishedPath } from './target.ts';
 
@@ -25,9 +26,6 @@ const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY
 
 /** Leftovers of a run that was cut off. */
 const TEMPORARY = /^\..*\.tmp$/;
-
-const hasCode = (error: unknown, ...codes: readonly string[]): boolean =>
-  error instanceof Error && 'code' in error && codes.includes(String(error.code));
 
 /** The folder is made where there is none; its own name may be a symbolic link. */
 export function folderTarget(folder: string): PublicationTarget {

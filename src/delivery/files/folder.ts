@@ -19,6 +19,7 @@ import {
   symlink,
 } from 'node:fs/promises';
 import { isAbsolute, join, relative, sep } from 'node:path';
+import { hasCode } from '../../base/error-code.ts';
 import { ChanceryError } from '../../base/errors.ts';
 import type { Bytes } from '../../x509/bytes.ts';
 
@@ -160,9 +161,6 @@ export class Folder {
 }
 
 const openFolder = (path: string): Promise<FileHandle> => open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-
-export const hasCode = (error: unknown, ...codes: readonly string[]): boolean =>
-  error instanceof Error && 'code' in error && codes.includes(String(error.code));
 
 const refused = (message: string, rule: string): ChanceryError =>
   new ChanceryError('delivery_refused', {

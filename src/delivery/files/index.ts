@@ -1,7 +1,8 @@
 /** Pairs as files of this host. */
+import { hasCode } from '../../base/error-code.ts';
 import { ChanceryError } from '../../base/errors.ts';
 import type { Pair, Receipt, Target } from '../../domain/renewal/ports.ts';
-import { Folder, hasCode } from './folder.ts';
+import { Folder } from './folder.ts';
 import {
   adopt,
   currentGeneration,

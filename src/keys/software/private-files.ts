@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { chmod, link, lstat, mkdir, open, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { hasCode } from '../../base/error-code.ts';
 import { ChanceryError } from '../../base/errors.ts';
 import type { Bytes } from '../../x509/bytes.ts';
 import { entryFault, unsafeFiles } from './file-modes.ts';
@@ -11,9 +12,6 @@ export const PRIVATE_FILE = 0o600;
 export const PRIVATE_FOLDER = 0o700;
 
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants;
-
-const hasCode = (error: unknown, ...codes: readonly string[]): boolean =>
-  error instanceof Error && 'code' in error && codes.includes(String(error.code));
 
 /** Makes a folder with exactly this mode; parents that are missing get 0755. One that is there stays as it is. */
 export async function makeFolder(path: string, mode: number = PRIVATE_FOLDER): Promise<void> {
