@@ -3,6 +3,7 @@ import type { Clock, Duration } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { AuditDraft } from '../domain/audit/entry.ts';
+import type { SecretBox } from '../domain/issuance/ports.ts';
 import type { ManagedCertificate, ProbeWish, TargetWish } from '../domain/renewal/managed.ts';
 import type {
   CertificateSource,
@@ -20,10 +21,7 @@ export interface SchedulerPorts {
   readonly store: ManagedStore;
   readonly source: CertificateSource;
   /** Seals private keys for the store; the context is sealed with them. */
-  readonly box: {
-    seal(secret: Bytes, context: string): Bytes;
-    open(sealed: Bytes, context: string): Bytes | undefined;
-  };
+  readonly box: SecretBox;
   /** PKCS#8 of a fresh key. */
   readonly makeKey: (algorithm: ManagedCertificate['wish']['key']['algorithm']) => Promise<Bytes>;
   /** Throws `delivery_refused` where this host has no such target. */

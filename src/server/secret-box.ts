@@ -1,6 +1,6 @@
 /** Small secrets in the database, sealed with the key that seals the key files. */
 import type { Random } from '../base/random.ts';
-import type { SecretBox } from '../domain/acme/ports.ts';
+import type { SecretBox } from '../domain/issuance/ports.ts';
 import { type Keyring, openBox, sealBox } from '../keys/software/index.ts';
 import { concat, fromUtf8 } from '../x509/bytes.ts';
 

@@ -5,7 +5,8 @@ import type { AcmeCall, AcmePorts, AcmeReply, DirectoryPolicy } from '../../src/
 import { externalKeyContext } from '../../src/domain/acme/accounts.ts';
 import type { StoredExternalKey } from '../../src/domain/acme/external-key.ts';
 import { Nonces } from '../../src/domain/acme/nonces.ts';
-import type { Revoking, SecretBox } from '../../src/domain/acme/ports.ts';
+import type { Revoking } from '../../src/domain/acme/ports.ts';
+import type { SecretBox } from '../../src/domain/issuance/ports.ts';
 import { AcmeProblem, asProblem } from '../../src/domain/acme/problem.ts';
 import { AcmeServer } from '../../src/domain/acme/server.ts';
 import type {

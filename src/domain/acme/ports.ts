@@ -1,6 +1,5 @@
 /** What the ACME server needs of the world. */
 import type { Instant } from '../../base/clock.ts';
-import type { Bytes } from '../../x509/bytes.ts';
 import type { AuditDraft } from '../audit/entry.ts';
 import type { Name } from '../identity/names.ts';
 import type { Door, Principal } from '../identity/principal.ts';
@@ -123,13 +122,6 @@ export interface RateStore {
   >;
   /** Forgets buckets that are empty again; says how many. */
   prune(now: Instant): Promise<number>;
-}
-
-/** Seals secrets at rest. */
-export interface SecretBox {
-  seal(secret: Bytes, context: string): Bytes;
-  /** `undefined` when it was not sealed here, or under another context. */
-  open(sealed: Bytes, context: string): Bytes | undefined;
 }
 
 export interface AcmeStore {

@@ -194,3 +194,10 @@ export interface AuthorityStore {
   /** The past of an imported generation is on record: its CRLs are held back no longer. Throws `not_found`. */
   releaseCrls(id: string, audit: readonly AuditDraft[]): Promise<void>;
 }
+
+/** Seals secrets at rest. */
+export interface SecretBox {
+  seal(secret: Bytes, context: string): Bytes;
+  /** `undefined` when it was not sealed here, or under another context. */
+  open(sealed: Bytes, context: string): Bytes | undefined;
+}

@@ -13,6 +13,7 @@ import { type Clock, HOUR, MINUTE } from '../../base/clock.ts';
 import { ChanceryError } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
 import type { AuditDraft } from '../../domain/audit/entry.ts';
+import type { SecretBox } from '../../domain/issuance/ports.ts';
 import {
   type CertificateAsk,
   type CertificateSource,
@@ -35,10 +36,7 @@ export interface PublicSourceOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly store: PublicAuthorityStore;
-  readonly box: {
-    seal(secret: Bytes, context: string): Bytes;
-    open(sealed: Bytes, context: string): Bytes | undefined;
-  };
+  readonly box: SecretBox;
   /** `delivery.paths`: a webroot lies in or below one of them. */
   readonly paths: readonly string[];
   readonly userAgent: string;
