@@ -6,6 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { AcmeIdentifier, CaAuthorization, CaChallenge, CaOrder, RenewalWindow } from './resources.ts';
 import { readAuthorization, readOrder, readWindow } from './resources.ts';
 import { type Duration, type Instant, MINUTE, SECOND } from '../base/clock.ts';
+import { toBase64Url } from '../x509/bytes.ts';
 import { problemOf, record, retryAtOf } from './answers.ts';
 import { AuthorityError, printable } from './errors.ts';
 import { type LibraryClient, type LibraryOptions, openLibrary } from './library.ts';
@@ -119,7 +120,7 @@ export class Wire {
 
   /** RFC 8555 7.4: the order afterwards. `csr` is DER. */
   async finalize(order: CaOrder, csr: Uint8Array): Promise<CaOrder> {
-    const response = await this.#post(order.finalize, { csr: Buffer.from(csr).toString('base64url') });
+    const response = await this.#post(order.finalize, { csr: toBase64Url(csr) });
     return readOrder(response.data, order.url);
   }
 
@@ -158,7 +159,7 @@ export class Wire {
   async revoke(leaf: Uint8Array, reason: number): Promise<void> {
     const url = await this.#resource('revokeCert');
     try {
-      await this.#post(url, { certificate: Buffer.from(leaf).toString('base64url'), reason });
+      await this.#post(url, { certificate: toBase64Url(leaf), reason });
     } catch (error) {
       if (!(error instanceof AuthorityError) || error.problem.type !== 'alreadyRevoked') throw error;
     }
