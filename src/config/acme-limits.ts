@@ -1,8 +1,8 @@
 /** `acme.limits`: how often ACME clients may ask (RFC 8555 6.6). */
 import { z } from 'zod';
 import { parseDuration } from '../base/clock.ts';
+import type { Rate } from '../base/rate.ts';
 import type { RateLimits } from '../domain/acme/context.ts';
-import type { Rate } from '../domain/acme/ports.ts';
 import { text } from './rules.ts';
 
 /** So many in so long; all of them may come at once. */

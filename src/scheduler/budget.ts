@@ -1,21 +1,11 @@
 /** So that a fleet never herds: each lane (a CA, an issuer, a kind of store) lets so many start in a time, and no burst. */
-import type { Clock, Duration } from '../base/clock.ts';
+import type { Clock, Duration, Instant } from '../base/clock.ts';
+import { arrivalAfter, type Rate } from '../base/rate.ts';
 
-export interface Rate {
-  /** So many … */
-  readonly count: number;
-  /** … in so long. */
-  readonly per: Duration;
-  /** How many may start at once after a quiet time. */
-  readonly burst: number;
-}
-
-/** GCRA (ITU-T I.371): one number for each lane. */
 export class Budget {
   readonly #clock: Clock;
   readonly #rateOf: (lane: string) => Rate | undefined;
-  /** When the lane is even again. */
-  readonly #even = new Map<string, number>();
+  readonly #arrivals = new Map<string, Instant>();
 
   constructor(clock: Clock, rateOf: (lane: string) => Rate | undefined) {
     this.#clock = clock;
@@ -27,11 +17,9 @@ export class Budget {
     const rate = this.#rateOf(lane);
     if (rate === undefined) return 0;
     const now = this.#clock.now();
-    const interval = rate.per / rate.count;
-    const even = Math.max(this.#even.get(lane) ?? 0, now);
-    const wait = even - now - interval * (rate.burst - 1);
-    if (wait > 0) return Math.ceil(wait);
-    this.#even.set(lane, even + interval);
+    const { arrival, at } = arrivalAfter(this.#arrivals.get(lane), rate, now);
+    if (at > now) return Math.ceil(at - now);
+    this.#arrivals.set(lane, arrival);
     return 0;
   };
 }

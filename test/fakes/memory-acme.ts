@@ -8,7 +8,7 @@ import { externalKeyState, type StoredExternalKey } from '../../src/domain/acme/
 import { idOfTime } from '../../src/domain/acme/ids.ts';
 import type { AcmeOrder } from '../../src/domain/acme/order.ts';
 import type { AcmeStore, MovedWindow } from '../../src/domain/acme/ports.ts';
-import { arrivalAfter } from '../../src/domain/acme/rate.ts';
+import { arrivalAfter } from '../../src/base/rate.ts';
 
 /** Runs a change as the store's writer does: later, one at a time, with its audit entries. */
 export type Write = <T>(change: (append: (drafts: readonly AuditDraft[]) => void) => T) => Promise<T>;

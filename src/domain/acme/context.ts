@@ -1,6 +1,7 @@
 /** What every operation of the ACME server works with, and how a request and an answer look without HTTP. */
 import type { Duration, Instant } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
+import type { Rate } from '../../base/rate.ts';
 import type { Bytes } from '../../x509/bytes.ts';
 import type { Door, ExternalAccount, Principal } from '../identity/principal.ts';
 import type { SecretBox } from '../issuance/ports.ts';
@@ -9,7 +10,7 @@ import type { AcmeAccount } from './account.ts';
 import type { Vouches } from './authorization.ts';
 import { isAlive, patternsOf } from './external-key.ts';
 import type { Nonces } from './nonces.ts';
-import type { AcmeStore, Rate, Revoker } from './ports.ts';
+import type { AcmeStore, Revoker } from './ports.ts';
 import type { CaaCheck, ChallengeProbe } from './validation-port.ts';
 
 /** What an issuer's directory says and asks for. */

@@ -1,5 +1,6 @@
 /** What the ACME server needs of the world. */
 import type { Instant } from '../../base/clock.ts';
+import type { Rate } from '../../base/rate.ts';
 import type { AuditDraft } from '../audit/entry.ts';
 import type { Name } from '../identity/names.ts';
 import type { Door, Principal } from '../identity/principal.ts';
@@ -101,12 +102,6 @@ export interface WindowStore {
   move(window: MovedWindow, audit: readonly AuditDraft[]): Promise<void>;
   /** Newest first. */
   windows(issuer: string): readonly MovedWindow[];
-}
-
-/** A rate (GCRA): `burst` at once, then one every `interval` milliseconds. */
-export interface Rate {
-  readonly burst: number;
-  readonly interval: number;
 }
 
 export interface RateStore {

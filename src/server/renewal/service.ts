@@ -7,6 +7,7 @@ import type { Configuration } from '../../config/index.ts';
 import type { IssuancePorts } from '../../domain/issuance/issue.ts';
 import type { CertificateSource, RenewalEvent } from '../../domain/renewal/ports.ts';
 import type { ManagedOutcome, Metrics } from '../../base/metrics.ts';
+import type { Rate } from '../../base/rate.ts';
 import { Budget } from '../../scheduler/budget.ts';
 import { Scheduler } from '../../scheduler/loop.ts';
 import { toHex } from '../../x509/bytes.ts';
@@ -50,8 +51,8 @@ const OUTCOMES: readonly ManagedOutcome[] = [
 ];
 
 /** What one server does for itself: far below what the pipeline can, so that requests of others never wait. */
-const OWN_ORDERS = { count: 50, per: SECOND, burst: 50 };
-const DELIVERIES = { count: 50, per: SECOND, burst: 50 };
+const OWN_ORDERS: Rate = { burst: 50, interval: SECOND / 50 };
+const DELIVERIES: Rate = { burst: 50, interval: SECOND / 50 };
 
 export function openRenewal(options: RenewalOptions): RenewalService {
   const { opened, config, log, issuance, metrics } = options;
@@ -98,7 +99,7 @@ export function openRenewal(options: RenewalOptions): RenewalService {
   const budget = new Budget(clock, (lane) => {
     if (lane.startsWith('order:public:')) {
       const orders = limits(lane.slice('order:public:'.length));
-      return { count: orders, per: 3 * HOUR, burst: Math.max(1, Math.floor(orders / 10)) };
+      return { burst: Math.max(1, Math.floor(orders / 10)), interval: Math.ceil((3 * HOUR) / orders) };
     }
     if (lane.startsWith('order:')) return OWN_ORDERS;
     return lane.startsWith('deliver:') ? DELIVERIES : undefined;

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { DAY, HOUR, MINUTE } from '../../../src/base/clock.ts';
-import type { Rate } from '../../../src/domain/acme/ports.ts';
+import type { Rate } from '../../../src/base/rate.ts';
 import { certificateId } from '../../../src/domain/acme/renewal-info.ts';
 import {
   type AcmeOptions,

@@ -1,7 +1,7 @@
 /** Rate limits (GCRA) and moved renewal windows. */
 import type { Statement } from 'better-sqlite3';
 import type { MovedWindow, RateStore, WindowStore } from '../../../domain/acme/ports.ts';
-import { arrivalAfter } from '../../../domain/acme/rate.ts';
+import { arrivalAfter } from '../../../base/rate.ts';
 import type { Rooms } from '../rooms.ts';
 
 const PRUNED_AT_ONCE = 1000;

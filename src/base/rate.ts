@@ -1,6 +1,11 @@
-/** The generic cell rate algorithm: one number a bucket says how much of its rate is taken. */
-import type { Instant } from '../../base/clock.ts';
-import type { Rate } from './ports.ts';
+/** The generic cell rate algorithm (ITU-T I.371): one number a bucket says how much of its rate is taken. */
+import type { Duration, Instant } from './clock.ts';
+
+/** `burst` at once, then one every `interval`. */
+export interface Rate {
+  readonly burst: number;
+  readonly interval: Duration;
+}
 
 /**
  * What taking one now makes of a bucket: its next theoretical arrival time, and from when on it is allowed; that is now
