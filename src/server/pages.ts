@@ -63,6 +63,14 @@ function startPage({ config, authority, clock, version, startedAt, statusUrl }: 
         why: 'See who may get what, and why a request would be refused.',
         command: `${command()} grant explain${here} --principal mtls:workload:spiffe://${config.trustDomain}/app --profile server --dns www.example.com`,
       },
+      {
+        why: 'See what revoking it would hit; without --dry-run it is revoked, for ever.',
+        command: `${command()} cert revoke${here} ${outFolder('app')} --dry-run`,
+      },
+      {
+        why: 'See what is kept renewed, and whether it is being served.',
+        command: `${command()} managed list${here}`,
+      },
       { why: 'Look at what happened.', command: `${command()} audit list${here}` },
     ],
     links: [
