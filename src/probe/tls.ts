@@ -53,11 +53,11 @@ export class TlsProbe implements Probe {
           addresses.slice(at, at + AT_ONCE).map((host) => this.#lookAt({ host, port: place.port }, signal)),
         )),
       );
-    if (expect !== undefined && addresses.length < expect)
+    if (addresses.length < (expect ?? 1))
       sights.push({
         address: formatPlace(place),
         certificate: undefined,
-        fault: `${addresses.length} of ${expect} instances were found`,
+        fault: `${addresses.length} of ${expect ?? 1} instances were found`,
       });
     return sights;
   }

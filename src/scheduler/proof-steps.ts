@@ -31,13 +31,16 @@ export async function look(
     .versions()
     .filter((version) => version.number !== number && version.certificate !== null)
     .map((version) => version.certificate?.fingerprint ?? '');
+  const expects = new Map(managed.wish.probes.map(({ id, expect = 1 }) => [id, expect]));
   await desk.change(number, (version) => {
     const endpoints: Endpoint[] = before
       ? observeBefore(seen, others)
-      : observe(version.endpoints, seen, {
-          fingerprint: version.certificate?.fingerprint ?? '',
-          before: others,
-        });
+      : observe(
+          version.endpoints,
+          seen,
+          { fingerprint: version.certificate?.fingerprint ?? '', before: others },
+          expects,
+        );
     return facts.probed(version, endpoints, ports.clock.now());
   });
 }

@@ -69,6 +69,16 @@ describe('the TLS probe', () => {
     expect(sights[1]?.fault).toBe('1 of 2 instances were found');
   });
 
+  test('a name whose list of addresses is empty is unreachable, too', async () => {
+    const sights = await look({
+      place: { host: 'shop.example.test', port: 443 },
+      resolve: () => Promise.resolve([]),
+    });
+    expect(sights).toEqual([
+      { address: 'shop.example.test:443', certificate: undefined, fault: '0 of 1 instances were found' },
+    ]);
+  });
+
   test('a name without an address is unreachable', async () => {
     const sights = await look({
       place: { host: 'gone.example.test', port: 1 },

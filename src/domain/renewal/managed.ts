@@ -43,6 +43,8 @@ export interface ProbeWish {
   readonly id: string;
   readonly kind: string;
   readonly spec: unknown;
+  /** So many instances have to be found. */
+  readonly expect?: number;
 }
 
 export interface Wish {

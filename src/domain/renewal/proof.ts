@@ -29,10 +29,17 @@ export function judge(
 }
 
 /**
- * The endpoints after a look. One that is seen as before keeps its `since`; one that is gone from the answer stays, as
- * unreachable: an instance that leaves the name while it is renewed is not forgotten.
+ * The endpoints after a look. One that is seen as before keeps its `since`. An address that left the name is forgotten
+ * while the probe finds as many others as it `expects` (at least one) and none of them is wrong or unreachable: a fleet
+ * that shrinks breaks nothing. Otherwise it stays, as unreachable: a pair that takes instances out of the name is missed.
+ * `expects` has every probe of the wish: what another one saw is forgotten, too.
  */
-export function observe(before: readonly Endpoint[], seen: readonly Seen[], expected: Expected): Endpoint[] {
+export function observe(
+  before: readonly Endpoint[],
+  seen: readonly Seen[],
+  expected: Expected,
+  expects: ReadonlyMap<string, number>,
+): Endpoint[] {
   const found = seen.map((sight): Endpoint => {
     const known = before.find(({ probe, address }) => probe === sight.probe && address === sight.address);
     const { sighting, detail } = judge(sight, expected);
@@ -48,10 +55,13 @@ export function observe(before: readonly Endpoint[], seen: readonly Seen[], expe
   });
   const looked = new Map<string, Instant>(seen.map(({ probe, at }) => [probe, at]));
   const gone = before.flatMap((endpoint): Endpoint[] => {
-    if (found.some(({ probe, address }) => probe === endpoint.probe && address === endpoint.address))
-      return [];
+    const expect = expects.get(endpoint.probe);
+    if (expect === undefined) return [];
+    const others = found.filter(({ probe }) => probe === endpoint.probe);
+    if (others.some(({ address }) => address === endpoint.address)) return [];
     const at = looked.get(endpoint.probe);
     if (at === undefined) return [endpoint];
+    if (isEnough(others, expect)) return [];
     const known = endpoint.sighting === 'unreachable';
     return [
       {
@@ -66,9 +76,13 @@ export function observe(before: readonly Endpoint[], seen: readonly Seen[], expe
   return [...found, ...gone];
 }
 
+const isEnough = (others: readonly Endpoint[], expect: number): boolean =>
+  others.length >= Math.max(1, expect) &&
+  others.every(({ sighting }) => sighting === 'new' || sighting === 'old');
+
 /** The look before anything is stored: who serves the version before is healthy. */
 export const observeBefore = (seen: readonly Seen[], before: readonly string[]): Endpoint[] =>
-  observe([], seen, { fingerprint: '', before }).map((endpoint) => ({
+  observe([], seen, { fingerprint: '', before }, new Map()).map((endpoint) => ({
     ...endpoint,
     healthyBefore: endpoint.sighting === 'old',
   }));

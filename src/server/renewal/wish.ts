@@ -109,6 +109,7 @@ function readProbe(spec: ManagedSpec['probes'][number]): ProbeWish {
       `${kind}:${fields.address}${fields.serverName === undefined ? '' : `:${fields.serverName}`}`,
     kind,
     spec: fields,
+    ...(fields.expect !== undefined && { expect: fields.expect }),
   };
 }
 
