@@ -1,4 +1,5 @@
 /** What has to fit together, beyond single values: issuers with profiles, grants with both, URLs with listeners. */
+import { bareHost } from '../base/host-port.ts';
 import { parseGrant, type Grant } from '../domain/identity/grant.ts';
 import { parsePattern, parsePrincipalPattern } from '../domain/identity/pattern.ts';
 import type { TrustDomain } from '../domain/identity/spiffe-id.ts';
@@ -147,11 +148,9 @@ export function checkExternalUrls({
     const fix = `Write the URL that others reach it by, e.g. ${name === 'https' ? 'https://ca.example.test:8443' : 'http://ca.example.test:8080'}.`;
     if (url === '')
       return [{ path, message: `${setting} is missing, and listen.${name} is every address`, rule, fix }];
-    if (!isLoopback(hostOf(url))) return [];
+    if (!isLoopback(bareHost(new URL(url)))) return [];
     return [
       { path, message: `${setting} is ${formatValue(url)}, which leads every host to itself`, rule, fix },
     ];
   });
 }
-
-const hostOf = (url: string): string => new URL(url).hostname.replace(/^\[|\]$/g, '');

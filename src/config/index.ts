@@ -10,7 +10,7 @@ export type { ConfigurationSources } from './load.ts';
 export type { Flags } from './overlay.ts';
 export { resolveDataFolder } from './data-folder.ts';
 export { listenerIssuer, loginIssuer, type IssuerChoice } from './issuers.ts';
-export { defaultExternalUrl, formatHostPort, isLoopback, refuseDevelopmentKey } from './listeners.ts';
+export { defaultExternalUrl, isLoopback, refuseDevelopmentKey } from './listeners.ts';
 
 /** Loads, checks and freezes the configuration. Throws `invalid_configuration` with every fault at once. */
 export async function loadConfiguration(sources: ConfigurationSources): Promise<Configuration> {

@@ -1,5 +1,6 @@
 /** Listener addresses, and the URLs that the world knows them by. */
 import { ChanceryError } from '../base/errors.ts';
+import { bracketed, formatHostPort } from '../base/host-port.ts';
 import { dnsNameFault } from '../domain/identity/names.ts';
 import { formatIp, ipInRange, parseIp, parseIpRange } from '../x509/ip.ts';
 import type { Configuration, ListenAddress, ListenerName } from './configuration.ts';
@@ -32,10 +33,6 @@ function canonicalIpv6(text: string): string | undefined {
   return ip?.length === 16 ? formatIp(ip) : undefined;
 }
 
-export const formatHostPort = ({ host, port }: HostPort): string => `${bracket(host)}:${port}`;
-
-const bracket = (host: string): string => (host.includes(':') ? `[${host}]` : host);
-
 const LOOPBACK = ['127.0.0.0/8', '::1/128', '::ffff:127.0.0.0/104'].flatMap(
   (text) => parseIpRange(text) ?? [],
 );
@@ -56,8 +53,8 @@ export function defaultExternalUrl(
   { host, port }: HostPort,
 ): string | undefined {
   if (EVERY_ADDRESS.includes(host)) return undefined;
-  if (listener === 'status') return `http://${bracket(host)}:${port}`;
-  return `https://${isLoopback(host) ? 'localhost' : bracket(host)}:${port}`;
+  if (listener === 'status') return `http://${bracketed(host)}:${port}`;
+  return `https://${isLoopback(host) ? 'localhost' : bracketed(host)}:${port}`;
 }
 
 /** A key-encryption key that lies beside the keys protects nothing. Throws `invalid_configuration` off loopback. */

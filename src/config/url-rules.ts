@@ -1,4 +1,5 @@
 /** Rules of URLs: who follows them decides what they may say. */
+import { bareHost } from '../base/host-port.ts';
 import { dnsNameFault } from '../domain/identity/names.ts';
 import { parseIp } from '../x509/ip.ts';
 import { isLoopback } from './listeners.ts';
@@ -37,7 +38,7 @@ function urlFault(value: string, scheme: 'https' | 'http'): string | undefined {
   if (url.protocol !== `${scheme}:`) return `its scheme is ${url.protocol.slice(0, -1)}`;
   if (url.username !== '' || url.password !== '') return 'it has a user or password';
   if (url.search !== '' || url.hash !== '' || /[?#]/.test(value)) return 'it has a query or fragment';
-  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const host = bareHost(url);
   if (parseIp(host) === undefined && (host.startsWith('*') || dnsNameFault(host) !== undefined))
     return 'its host is no DNS name and no address';
   return undefined;
@@ -63,8 +64,7 @@ export const webhookUrl = unless(
       url.username === '' &&
       url.password === '' &&
       url.hash === '' &&
-      (url.protocol === 'https:' ||
-        (url.protocol === 'http:' && isLoopback(url.hostname.replace(/^\[|\]$/g, ''))))
+      (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(bareHost(url))))
     );
   },
   'it is no URL of a webhook',
@@ -76,11 +76,7 @@ export const bucketEndpoint = unless(
   (value) => {
     const url = URL.canParse(value) ? new URL(value) : undefined;
     const bare = url !== undefined && url.username === '' && url.search === '' && url.hash === '';
-    return (
-      bare &&
-      (url.protocol === 'https:' ||
-        (url.protocol === 'http:' && isLoopback(url.hostname.replace(/^\[|\]$/g, ''))))
-    );
+    return bare && (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(bareHost(url))));
   },
   'it is no endpoint of a bucket',
   'an https URL without user, query and fragment; http only for a loopback address',

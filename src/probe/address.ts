@@ -7,9 +7,7 @@ export interface Place {
   readonly port: number;
 }
 
-/** `192.0.2.1:443`, `[2001:db8::1]:443` */
-export const formatPlace = ({ host, port }: Place): string =>
-  `${host.includes(':') ? `[${host}]` : host}:${port}`;
+export { formatHostPort as formatPlace } from '../base/host-port.ts';
 
 /** Reads `name:port`, `192.0.2.1:443`, `[2001:db8::1]:443`; `undefined` for anything else. */
 export function parsePlace(text: string): Place | undefined {

@@ -49,9 +49,6 @@ export async function drain(
   clearTimeout(timer);
 }
 
-export const hostPort = (host: string, port: number): string =>
-  `${host.includes(':') ? `[${host}]` : host}:${port}`;
-
 /** A default URL follows the port that its listener moved to. */
 export function movedUrl(config: Configuration, listener: 'https' | 'status', port: number): string {
   const { url, isDefault } = config.externalUrl[listener];

@@ -1,5 +1,6 @@
 /** The HTTPS listener's own certificate: through the pipeline like everybody's, renewed at two thirds of its life, and when it is revoked. */
 import { MINUTE } from '../base/clock.ts';
+import { bareHost } from '../base/host-port.ts';
 import type { Log } from '../base/log.ts';
 import { type Configuration, type IssuerChoice, listenerIssuer } from '../config/index.ts';
 import { type Name, parseName } from '../domain/identity/names.ts';
@@ -22,7 +23,7 @@ export function ownNames(config: Configuration): {
 } {
   const { host, loopback } = config.listen.https;
   const everywhere = EVERY_ADDRESS.includes(host);
-  const hosts = new Set([new URL(config.externalUrl.https.url).hostname.replace(/^\[|\]$/g, '')]);
+  const hosts = new Set([bareHost(new URL(config.externalUrl.https.url))]);
   if (!everywhere) hosts.add(host);
   if (loopback || everywhere) for (const local of ['localhost', '127.0.0.1', '::1']) hosts.add(local);
   const all = [...hosts];

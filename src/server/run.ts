@@ -9,6 +9,7 @@ import type { Server } from 'node:http';
 import { rm } from 'node:fs/promises';
 import type { ChanceryError } from '../base/errors.ts';
 import { SECOND } from '../base/clock.ts';
+import { formatHostPort } from '../base/host-port.ts';
 import type { Log } from '../base/log.ts';
 import { type Configuration, refuseDevelopmentKey } from '../config/index.ts';
 import { ACME_PREFIX } from '../http/acme/listener.ts';
@@ -17,7 +18,7 @@ import { limitConnections } from '../http/connection-limit.ts';
 import { createTlsListener, type ListenerCredentials, type TlsListener } from '../http/tls-listener.ts';
 import { type AcmeService, openAcme } from './acme.ts';
 import { adminPorts } from './admin-ports.ts';
-import { bind, drain, hostPort, movedUrl } from './bind.ts';
+import { bind, drain, movedUrl } from './bind.ts';
 import { clockWatch } from './clock-watch.ts';
 import { crlBundles } from './crl-bundle.ts';
 import { openCrls } from './crl/open.ts';
@@ -215,7 +216,7 @@ export async function startServer(config: Configuration, log: Log): Promise<Runn
       urls: {
         https: httpsUrl,
         status: statusUrl,
-        metrics: `http://${hostPort(config.listen.metrics.host, metricsPort)}/metrics`,
+        metrics: `http://${formatHostPort({ ...config.listen.metrics, port: metricsPort })}/metrics`,
       },
       moved: movedListeners(config, { https: httpsPort, status: statusPort, metrics: metricsPort }),
       roots: rootFingerprints(authority),

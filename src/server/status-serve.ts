@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { ChanceryError } from '../base/errors.ts';
 import { HOUR, MINUTE, SECOND } from '../base/clock.ts';
+import { formatHostPort } from '../base/host-port.ts';
 import type { Log } from '../base/log.ts';
 import { isLoopback, parseHostPort } from '../config/listeners.ts';
 import { limitConnections } from '../http/connection-limit.ts';
@@ -11,7 +12,7 @@ import { createPublishedFilesListener } from '../http/status/published-files.ts'
 import { SLOW_CLIENT_LIMITS } from '../http/tls-listener.ts';
 import { PublishedFolder } from '../publication/reader.ts';
 import { createLog } from '../telemetry/log.ts';
-import { bind, drain, hostPort } from './bind.ts';
+import { bind, drain } from './bind.ts';
 import { systemClock } from './world.ts';
 
 export interface StatusServeOptions {
@@ -91,7 +92,7 @@ export async function startStatusServer(
   const timer = setInterval(() => void alarm(), MINUTE);
   return {
     folder,
-    url: `http://${hostPort(address.host, port)}`,
+    url: `http://${formatHostPort({ ...address, port })}`,
     async stop() {
       clearInterval(timer);
       await drain(server, PATIENCE);

@@ -1,4 +1,5 @@
 /** Why a probe failed, and what it did until then. */
+import { formatHostPort } from '../base/host-port.ts';
 import type {
   ValidationOutcome,
   ValidationProblemType,
@@ -25,8 +26,7 @@ export function printable(text: string, length = 200): string {
 }
 
 /** `[2001:db8::1]:443`, `10.0.0.1:80`. */
-export const formatPeer = (address: string, port: number): string =>
-  address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+export const formatPeer = (address: string, port: number): string => formatHostPort({ host: address, port });
 
 const MAX_STEPS = 60;
 

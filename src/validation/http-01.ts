@@ -1,6 +1,7 @@
 /** http-01 (RFC 8555 8.3, for IP addresses RFC 8738 5): a file at a well-known place, redirects followed with care. */
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
+import { bracketed } from '../base/host-port.ts';
 import type { ValidationAsk } from '../domain/acme/validation-port.ts';
 import { dnsNameFault, toLowerAscii } from '../domain/identity/names.ts';
 import { parseIp, formatIp } from '../x509/ip.ts';
@@ -132,7 +133,7 @@ function hostOf(hostname: string): string | undefined {
 
 /** RFC 9110 7.2: with the port unless it is that of the scheme. */
 function authority({ scheme, host, port }: Hop): string {
-  const name = host.includes(':') ? `[${host}]` : host;
+  const name = bracketed(host);
   return port === DEFAULT_PORTS[scheme] ? name : `${name}:${port}`;
 }
 

@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { defaultDataFolder, resolveDataFolder } from '../../src/config/data-folder.ts';
 import { nearest } from '../../src/config/did-you-mean.ts';
-import { formatHostPort, parseHostPort } from '../../src/config/listeners.ts';
+import { formatHostPort } from '../../src/base/host-port.ts';
+import { parseHostPort } from '../../src/config/listeners.ts';
 
 describe('the data folder', () => {
   test('is the flag, else CHANCERY_DATA, else in the checkout, whatever the working directory', () => {

@@ -1,5 +1,6 @@
 /** The URLs that stand in certificates and clients' settings lead to this server, and what it shows there is trusted. */
 import { existsSync, readFileSync } from 'node:fs';
+import { bareHost } from '../../base/host-port.ts';
 import { isLoopback } from '../../config/index.ts';
 import { shake } from './calls.ts';
 import type { Facts } from './facts.ts';
@@ -31,8 +32,7 @@ export function httpsUrlNow({ config, paths }: Facts): string {
 async function urlFaults(facts: Facts, name: 'https' | 'status', url: string): Promise<Said[]> {
   const { config, running, resolve } = facts;
   const setting = `externalUrl.${name} ${url}`;
-  const { hostname } = new URL(url);
-  const host = hostname.replace(/^\[|\]$/g, '');
+  const host = bareHost(new URL(url));
   const fix = `Set externalUrl.${name} to what others reach this server by; certificates that are out keep the old one.`;
   if (isLoopback(host) && !config.listen[name].loopback)
     return [critical(`${setting} leads every host to itself, and listen.${name} is open to others`, fix)];

@@ -1,7 +1,8 @@
 /** Each listener's port is free for the server that is stopped, and held by the server that runs. */
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { formatHostPort, type ListenAddress, type ListenerName } from '../../config/index.ts';
+import { formatHostPort } from '../../base/host-port.ts';
+import type { ListenAddress, ListenerName } from '../../config/index.ts';
 import { ask, shake } from './calls.ts';
 import type { Facts } from './facts.ts';
 import { critical, info, orOk, type Said, warning } from './finding.ts';

@@ -1,5 +1,6 @@
 /** Node, the schema, and what runs fit to this release. */
 import { readFileSync } from 'node:fs';
+import { bareHost } from '../../base/host-port.ts';
 import { shake } from './calls.ts';
 import { httpsUrlNow } from './external-url.ts';
 import type { Facts } from './facts.ts';
@@ -50,11 +51,11 @@ export async function lookAtVersion(facts: Facts): Promise<readonly Said[]> {
 
 /** What the start page of the running server says; `undefined` where it cannot be asked (told by another check). */
 async function runningVersion(facts: Facts): Promise<string | undefined> {
-  const { hostname, port } = new URL(httpsUrlNow(facts));
-  const host = hostname.replace(/^\[|\]$/g, '');
+  const url = new URL(httpsUrlNow(facts));
+  const host = bareHost(url);
   try {
     const roots = readFileSync(facts.paths.rootsFile, 'utf8');
-    const { fault, version } = await shake(host, Number(port || 443), host, roots);
+    const { fault, version } = await shake(host, Number(url.port || 443), host, roots);
     return fault === undefined ? version : undefined;
   } catch {
     return undefined;
