@@ -1,10 +1,12 @@
 /** Every command of the pages runs, in order, and does what the page shows below it. */
-import { readdirSync, rmSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { get } from 'node:https';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { consoleCommands, fences, pages, readPage, tableRows } from './pages.ts';
-import { isRun, needsPeers, runPage, type SharedServer, startShared } from './run-page.ts';
-import { missingLine } from './shell.ts';
+import { isRun, makeCheckout, needsPeers, runPage, type SharedServer, startShared } from './run-page.ts';
+import { environment, makeTools, missingLine, Shell } from './shell.ts';
 
 /** Fences that hold no commands. */
 const OTHER_LANGUAGES = ['text', 'yaml', 'js', 'ts', 'json', 'ini', 'nginx', 'haproxy'];
@@ -31,6 +33,34 @@ describe('commands of the documentation', () => {
     PATIENCE,
   );
 
+  it(
+    'the start page: what it says to type works',
+    async () => {
+      const page = await startPage(shared);
+      const commands = Array.from(page.matchAll(/<pre><code>([^<]+)</g), ([, command = '']) => command);
+      const folder = join(shared.folder, 'start-page');
+      const checkout = makeCheckout(join(folder, 'checkout'));
+      const shell = new Shell(checkout, environment(folder, makeTools(join(folder, 'tools')), undefined));
+      try {
+        const codes: [string | undefined, number][] = [];
+        for (const command of commands) {
+          const { code } = await shell.run(command);
+          codes.push([/chancery (\S+ \S+)/.exec(command)?.[1], code]);
+        }
+        expect(codes).toEqual([
+          ['cert issue', 0],
+          ['grant explain', 3],
+          ['cert revoke', 0],
+          ['managed list', 0],
+          ['audit list', 0],
+        ]);
+      } finally {
+        shell.end();
+      }
+    },
+    PATIENCE,
+  );
+
   it('docs/reference/files.md has every file of the data folder, with its mode', () => {
     const shown = tableRows('docs/reference/files.md', 'The data folder').map(([path, mode]) => [path, mode]);
     const found = readdirSync(shared.data, { recursive: true, encoding: 'utf8' })
@@ -50,6 +80,18 @@ describe('commands of the documentation', () => {
     );
   });
 });
+
+/** As a browser gets it. */
+async function startPage({ data, places }: SharedServer): Promise<string> {
+  const host = places.find(([written]) => written === 'localhost:8443')?.[1] ?? '';
+  const ca = readFileSync(join(data, 'roots.pem'));
+  return new Promise((resolve, reject) => {
+    get(`https://${host}/`, { ca }, (response) => void text(response).then(resolve, reject)).on(
+      'error',
+      reject,
+    );
+  });
+}
 
 describe('the runner', () => {
   it('finds the pages that begin it all', () => {

@@ -48,7 +48,7 @@ export async function startShared(): Promise<SharedServer> {
 }
 
 /** A folder that looks like a clone of this repository. */
-function makeCheckout(folder: string): string {
+export function makeCheckout(folder: string): string {
   mkdirSync(folder, { recursive: true });
   for (const name of readdirSync(ROOT))
     if (name !== '.git' && name !== 'certs-dev') symlinkSync(join(ROOT, name), join(folder, name));
