@@ -8,7 +8,6 @@ import {
   createReadStream,
   existsSync,
   fstatSync,
-  fsyncSync,
   linkSync,
   openSync,
   readdirSync,
@@ -28,6 +27,7 @@ import { type DataPaths, dataPaths, requireAuthority } from '../data.ts';
 import { localCaller, localPrincipal } from '../local-caller.ts';
 import { type ProgramOptions, resolveConfiguration } from '../options.ts';
 import { packageVersion } from '../package.ts';
+import { syncFolder } from '../sync-folder.ts';
 import { systemClock, systemRandom } from '../world.ts';
 import { END, renderHead } from './archive.ts';
 
@@ -188,7 +188,5 @@ async function hashOf(path: string): Promise<string> {
 function publish(temporary: string, out: string): void {
   linkSync(temporary, out);
   unlinkSync(temporary);
-  const folder = openSync(dirname(out), 'r');
-  fsyncSync(folder);
-  closeSync(folder);
+  syncFolder(dirname(out));
 }

@@ -23,6 +23,7 @@ import { GoneEntries, mergeEntries, scanEntries, sortEntries } from '../../x509/
 import { frameCertificateList, frameTbsCertList } from '../../x509/crl-writer.ts';
 import { readPublicKey } from '../../x509/public-key.ts';
 import { verifySignature } from '../../x509/signature.ts';
+import { syncFolder } from '../sync-folder.ts';
 
 export interface LayoutOrder {
   readonly plan: ScopePlan;
@@ -119,7 +120,7 @@ function factsOf(rows: CrlRows, generation: string, octets: Bytes): GoneEntry {
 }
 
 const WINDOW = 1024 * 1024;
-const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY, O_DIRECTORY } = constants;
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants;
 
 /** Octets of the entries of the file that `entries` does not have; `undefined` where the file is not as it is on record. */
 function goneSince(
@@ -253,13 +254,4 @@ function readBack(path: string, parts: readonly Bytes[]): string | undefined {
     closeSync(file);
   }
   return left.length === 0 ? hash.digest('hex') : undefined;
-}
-
-function syncFolder(path: string): void {
-  const folder = openSync(path, O_RDONLY | O_DIRECTORY);
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
-  }
 }
