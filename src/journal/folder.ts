@@ -34,6 +34,7 @@ import {
 } from '../domain/revocation/journal.ts';
 import { toHex } from '../x509/bytes.ts';
 import { damaged } from './damaged.ts';
+import { lastPosition, split } from './segment.ts';
 
 export interface FolderOptions {
   /** Made before, see `makeJournalFolder`, and locked by whoever opens it. */
@@ -48,7 +49,6 @@ export interface FolderOptions {
 const SEGMENT_SIZE = 16 * 1024 * 1024;
 const SEGMENT = /^journal-(\d{16})\.jsonl$/;
 const { O_APPEND, O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_RDONLY, O_RDWR } = constants;
-const LINE_FEED = 0x0a;
 
 interface Segment {
   readonly first: number;
@@ -251,29 +251,6 @@ function statFolder(folder: string): { readonly mode: number; readonly uid: numb
   } catch (error) {
     throw unusable(folder, error);
   }
-}
-
-function lastPosition(path: string, lines: readonly string[]): JournalPosition {
-  const [last = '', before] = lines.slice(-2).toReversed();
-  const previous = before === undefined ? undefined : readLine(before, undefined);
-  if (typeof previous === 'string') throw damaged(path, lines.length - 1, previous);
-  const line = readLine(last, previous?.end);
-  if (typeof line === 'string') throw damaged(path, lines.length, line);
-  return { journal: line.journal, ...line.end };
-}
-
-/** A last line without its end, or with octets that were never written, is torn. */
-function split(octets: Buffer): { readonly lines: string[]; readonly size: number; readonly torn: number } {
-  let size = octets.lastIndexOf(LINE_FEED) + 1;
-  const start = size === 0 ? 0 : octets.lastIndexOf(LINE_FEED, size - 2) + 1;
-  // a file may have grown before its octets reached the disk
-  if (size > 0 && octets.subarray(start, size).includes(0)) size = start;
-  const text = octets.toString('utf8', 0, size);
-  return {
-    lines: text === '' ? [] : text.slice(0, -1).split('\n'),
-    size,
-    torn: octets.length - size,
-  };
 }
 
 function syncFolder(path: string): void {
