@@ -16,7 +16,7 @@ export async function deliver(
   if (wish === undefined) return;
   try {
     const receipt = await ports.target(wish).deliver(desk.pair(number));
-    await desk.change(number, (version) => facts.delivered(version, target, ports.clock.now()), [
+    await desk.change(number, (version) => facts.delivered(version, wish, ports.clock.now()), [
       ports.draft('managed.delivered', 'allowed', {
         managed: desk.claim.name,
         version: number,
@@ -35,7 +35,7 @@ export async function deliver(
     const cause = said(error);
     const hopeless = error instanceof ChanceryError && error.code === 'delivery_refused';
     const version = await desk.change(number, (found) =>
-      facts.deliveryFailed(found, target, cause, hopeless, ports.clock.now(), draw(ports)),
+      facts.deliveryFailed(found, wish, cause, hopeless, ports.clock.now(), draw(ports)),
     );
     const delivery = version.deliveries.find((found) => found.target === target);
     // one alarm at the first failure and one when it is given up: not one for each try

@@ -7,6 +7,7 @@
  * it) → current → previous → retired (revoked where life is left).
  */
 import { DAY, type Duration, type Instant, SECOND } from '../../base/clock.ts';
+import { deliveryTo, isStored } from './deliveries.ts';
 import { earliestAgain, isFirst, renewalDue } from './due.ts';
 import type { ManagedCertificate, Wish } from './managed.ts';
 import { type Endpoint, isFit, isOver, type Version, versionState } from './version.ts';
@@ -180,7 +181,7 @@ function advance(
     return;
   }
   deliver(wish, version, now, steps, times);
-  const stored = wish.targets.every(({ id }) => delivered(version, id));
+  const stored = wish.targets.every((target) => isStored(version, target));
   if (stored && version.stagedAt === null) {
     steps.push({ kind: 'mark', version: number, as: 'staged' });
     return;
@@ -193,9 +194,6 @@ function advance(
   else if (version.verifiedAt !== null) steps.push({ kind: 'mark', version: number, as: 'current' });
 }
 
-const delivered = (version: Version, target: string): boolean =>
-  version.deliveries.some((delivery) => delivery.target === target && delivery.storedAt !== null);
-
 /** Every endpoint was looked at after the last store, and serves it. */
 const isServed = ({ endpoints, stagedAt }: Version): boolean =>
   endpoints.length > 0 &&
@@ -203,11 +201,11 @@ const isServed = ({ endpoints, stagedAt }: Version): boolean =>
 
 /** Targets are independent: each has its own time. */
 function deliver(wish: Wish, version: Version, now: Instant, steps: Step[], times: Instant[]): void {
-  for (const { id } of wish.targets) {
-    const delivery = version.deliveries.find(({ target }) => target === id);
+  for (const target of wish.targets) {
+    const delivery = deliveryTo(version, target);
     if (delivery !== undefined && (delivery.storedAt !== null || delivery.deadAt !== null)) continue;
     if (delivery === undefined || delivery.nextTryAt <= now)
-      steps.push({ kind: 'deliver', version: version.number, target: id });
+      steps.push({ kind: 'deliver', version: version.number, target: target.id });
     else times.push(delivery.nextTryAt);
   }
 }
@@ -280,7 +278,7 @@ function clear(
     // a roll-back is over when the pair before is in place again
     const restored =
       state !== 'rolled-back' ||
-      (current !== undefined && managed.wish.targets.every(({ id }) => delivered(current, id)));
+      (current !== undefined && managed.wish.targets.every((target) => isStored(current, target)));
     if (until <= now && restored)
       steps.push({ kind: 'retire', version: version.number, lapses: lapses(version, now) });
     else if (until > now) times.push(until);

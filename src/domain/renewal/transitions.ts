@@ -1,6 +1,7 @@
 /** What happened, written into the facts of a version or of its wish. The store keeps what these return. */
 import type { Instant } from '../../base/clock.ts';
-import type { ManagedCertificate } from './managed.ts';
+import { deliveryTo, targetDigest } from './deliveries.ts';
+import type { ManagedCertificate, TargetWish } from './managed.ts';
 import type { StartReason } from './reconcile.ts';
 import { DELIVERY_PATIENCE, nextDeliveryTry, nextOrderTry } from './retry.ts';
 import { type Delivery, type Endpoint, type IssuedFacts, type Version, versionState } from './version.ts';
@@ -76,28 +77,30 @@ export const held = (
   heldUntil: nextOrderTry(now, managed.failures + 1, draw, retryAt),
 });
 
-const deliveryOf = ({ deliveries }: Version, target: string, now: Instant): Delivery =>
-  deliveries.find((delivery) => delivery.target === target) ?? {
-    target,
-    storedAt: null,
-    attempts: 0,
-    nextTryAt: now,
-    deadAt: null,
-    error: null,
-  };
+/** Tries at something else that had the same id do not count. */
+const deliveryOf = (version: Version, target: TargetWish, now: Instant): Delivery => ({
+  storedAt: null,
+  attempts: 0,
+  nextTryAt: now,
+  deadAt: null,
+  error: null,
+  ...deliveryTo(version, target),
+  target: target.id,
+  spec: targetDigest(target),
+});
 
 const withDelivery = (version: Version, delivery: Delivery): Version => ({
   ...version,
   deliveries: [...version.deliveries.filter(({ target }) => target !== delivery.target), delivery],
 });
 
-export const delivered = (version: Version, target: string, now: Instant): Version =>
+export const delivered = (version: Version, target: TargetWish, now: Instant): Version =>
   withDelivery(version, { ...deliveryOf(version, target, now), storedAt: now, error: null, deadAt: null });
 
 /** `hopeless`: no retry helps. */
 export function deliveryFailed(
   version: Version,
-  target: string,
+  target: TargetWish,
   error: string,
   hopeless: boolean,
   now: Instant,

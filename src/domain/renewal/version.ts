@@ -16,6 +16,8 @@ export type VersionState = (typeof VERSION_STATES)[number];
 /** What happened to the delivery of a version to one target. */
 export interface Delivery {
   readonly target: string;
+  /** `targetDigest` of what was delivered to; `null`: of before it was kept, taken as it is. */
+  readonly spec: string | null;
   /** Stored there and read back; `null` until then. */
   readonly storedAt: Instant | null;
   readonly attempts: number;

@@ -6,6 +6,7 @@
 import type { Clock, Duration, Instant } from '../../base/clock.ts';
 import { SECOND } from '../../base/clock.ts';
 import type { ManagedFacts } from '../../base/metrics.ts';
+import { deliveryTo } from '../../domain/renewal/deliveries.ts';
 import type { ManagedCertificate } from '../../domain/renewal/managed.ts';
 import type { ManagedStore } from '../../domain/renewal/ports.ts';
 import {
@@ -147,7 +148,7 @@ export class Rounds {
     return names;
   }
 
-  #look({ name, pausedAt }: ManagedCertificate, now: Instant): boolean {
+  #look({ name, pausedAt, wish }: ManagedCertificate, now: Instant): boolean {
     const { store, hasToGo, keyIsBlocked } = this.#options;
     const { counts, keys } = this.#round;
     const versions = store.living(name);
@@ -155,11 +156,17 @@ export class Rounds {
     counts.states.set(state, (counts.states.get(state) ?? 0) + 1);
     if (pausedAt !== null) counts.paused += 1;
     let wake = false;
-    for (const { number, certificate, deliveries, ...version } of versions) {
+    for (const version of versions) {
+      const { number, certificate, deliveries } = version;
       if (version.rolledBackAt === null && version.supersededAt === null) {
         if (version.degradedAt !== null) counts.degraded += 1;
         else if (version.notServedAt !== null && version.verifiedAt === null) counts.notServed += 1;
-        counts.deadDeliveries += deliveries.filter(({ deadAt }) => deadAt !== null).length;
+        counts.deadDeliveries += deliveries
+          .filter(({ deadAt }) => deadAt !== null)
+          // one that was taken out of the wish, or changed, waits for nobody
+          .filter(({ target }) =>
+            wish.targets.some((one) => one.id === target && deliveryTo(version, one)?.deadAt),
+          ).length;
       }
       if (certificate === null || version.retiredAt !== null) continue;
       if (version.currentAt !== null && version.supersededAt === null)

@@ -2,6 +2,7 @@
 import type { ManagedResource, ManagedSpec, VersionView } from '../../api/managed.ts';
 import { formatInstant, type Instant } from '../../base/clock.ts';
 import { isFirst, renewalDue } from '../../domain/renewal/due.ts';
+import { deliveryTo } from '../../domain/renewal/deliveries.ts';
 import type { ManagedCertificate } from '../../domain/renewal/managed.ts';
 import { type Delivery, type Version, versionState } from '../../domain/renewal/version.ts';
 
@@ -48,12 +49,7 @@ export function viewVersion(version: Version, { wish }: ManagedCertificate): Ver
     issuedBy: certificate?.issuedBy,
     notBefore: time(certificate?.notBefore),
     notAfter: time(certificate?.notAfter),
-    targets: wish.targets.map(({ id }) =>
-      viewDelivery(
-        id,
-        version.deliveries.find(({ target }) => target === id),
-      ),
-    ),
+    targets: wish.targets.map((target) => viewDelivery(target.id, deliveryTo(version, target))),
     probes: version.endpoints.map(({ probe, address, sighting, since, seenAt, detail }) => ({
       probe,
       address,

@@ -119,14 +119,17 @@ class World {
       case 'look-before':
         this.#put(facts.probed(this.#of(step.version), this.#endpoints(step.version, true), now));
         return;
-      case 'deliver':
+      case 'deliver': {
+        const target = this.managed.wish.targets.find(({ id }) => id === step.target);
+        if (target === undefined) throw new Error(`no target ${step.target}`);
         try {
           this.outside.deliver(step.target, step.version, now);
-          this.#put(facts.delivered(this.#of(step.version), step.target, now));
+          this.#put(facts.delivered(this.#of(step.version), target, now));
         } catch (error) {
-          this.#put(facts.deliveryFailed(this.#of(step.version), step.target, String(error), false, now, 0));
+          this.#put(facts.deliveryFailed(this.#of(step.version), target, String(error), false, now, 0));
         }
         return;
+      }
       case 'probe':
         this.#put(facts.probed(this.#of(step.version), this.#endpoints(step.version, false), now));
         return;
@@ -237,6 +240,79 @@ describe('the loop', () => {
     const [retired] = world.steps('retire');
     expect((retired?.at ?? 0) - (current?.at ?? 0)).toBe(30 * SECOND);
     expect(world.versions[0]?.revokedAt).toBe(retired?.at);
+  });
+
+  describe('a target that changes under its id', () => {
+    const target = (spec: object) => ({ id: 'a', kind: 'files', spec });
+    const now = T0 + DAY;
+    const changed = (spec: object): World => {
+      const world = new World();
+      world.managed = {
+        ...world.managed,
+        wish: { ...world.managed.wish, targets: [target({ directory: '/tls', layout: 'nginx' })] },
+      };
+      world.runUntil(now);
+      world.managed = { ...world.managed, wish: { ...world.managed.wish, targets: [target(spec)] } };
+      return world;
+    };
+
+    test('is delivered to at once, and nothing is ordered', () => {
+      const world = changed({ directory: '/tls', layout: 'haproxy' }).runUntil(now + HOUR);
+      expect(world.steps('deliver').map(({ at }) => at)).toEqual([T0, now]);
+      expect(world.steps('order')).toHaveLength(1);
+      expect(world.states()).toEqual(['current']);
+    });
+
+    test('is left alone where only the order of the keys is another', () => {
+      const world = changed({ layout: 'nginx', directory: '/tls' }).runUntil(now + HOUR);
+      expect(world.steps('deliver')).toHaveLength(1);
+    });
+
+    test('has its own tries: what was given up before counts no more', () => {
+      let down = true;
+      const world = new World({
+        deliver: () => {
+          if (down) throw new Error('down');
+        },
+      });
+      world.runUntil(T0 + 3 * DAY);
+      expect(world.versions[0]?.deliveries[0]?.deadAt).not.toBeNull();
+      down = false;
+      world.managed = { ...world.managed, wish: { ...world.managed.wish, targets: [target({ to: 1 })] } };
+      world.runUntil(T0 + 3 * DAY + MINUTE);
+      expect(world.versions[0]?.deliveries).toMatchObject([{ attempts: 0, deadAt: null, error: null }]);
+      expect(world.states()).toEqual(['current']);
+    });
+
+    test('and fails is tried again on its own ladder', () => {
+      const world = changed({ directory: '/elsewhere' });
+      let fails = 3;
+      world.outside.deliver = () => {
+        if ((fails -= 1) >= 0) throw new Error('down');
+      };
+      world.runUntil(now + HOUR);
+      expect(world.versions[0]?.deliveries).toMatchObject([{ attempts: 3, error: null }]);
+      expect(world.versions[0]?.deliveries[0]?.storedAt).toBeGreaterThan(now);
+      expect(world.states()).toEqual(['current']);
+    });
+
+    test('of a record that was made before the digest was kept is taken as it is', () => {
+      const world = changed({ directory: '/tls', layout: 'haproxy' });
+      world.versions = world.versions.map((version) => ({
+        ...version,
+        deliveries: version.deliveries.map((delivery) => ({ ...delivery, spec: null })),
+      }));
+      world.runUntil(now + HOUR);
+      expect(world.steps('deliver')).toHaveLength(1);
+    });
+
+    test('and one that is taken out of the wish is left alone', () => {
+      const world = changed({ directory: '/tls', layout: 'nginx' });
+      world.managed = { ...world.managed, wish: { ...world.managed.wish, targets: [] } };
+      world.runUntil(T0 + 70 * DAY);
+      expect(world.steps('deliver')).toHaveLength(1);
+      expect(world.states()).toEqual(['retired', 'current']);
+    });
   });
 
   test('a short life lapses by itself: nothing is revoked with under a day left', () => {
