@@ -23,7 +23,7 @@ import { hasCode } from '../../base/error-code.ts';
 import { ChanceryError } from '../../base/errors.ts';
 import type { Bytes } from '../../x509/bytes.ts';
 
-const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants;
+const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 
 export interface Ownership {
   readonly mode: number;
@@ -60,6 +60,32 @@ export class Folder {
     return folder;
   }
 
+  /**
+   * Opens the folder at this real path; `undefined` where there is none. Throws `delivery_refused` outside of `allowed`
+   * and for a symlink below it.
+   */
+  static async find(path: string, allowed: readonly string[]): Promise<Folder | undefined> {
+    const real = await Promise.all(allowed.map((one) => realpath(one).catch(() => one)));
+    const root = await allowedRoot(path, real);
+    let folder = new Folder(root, await openFolder(root));
+    for (const step of relative(root, path).split(sep).filter(Boolean)) {
+      const above = folder;
+      try {
+        if ((await above.link(step)) !== undefined)
+          throw refused(
+            `${join(above.path, step)} is a symlink`,
+            'below an allowed path nothing is followed',
+          );
+        const below = await above.enter(step);
+        if (below === undefined) return undefined;
+        folder = below;
+      } finally {
+        await above.close();
+      }
+    }
+    return folder;
+  }
+
   async #enter(name: string, made: Ownership): Promise<Folder> {
     await mkdir(this.at(name), { mode: 0o700 })
       .then(() => this.own(name, made))
@@ -75,6 +101,9 @@ export class Folder {
       throw error;
     }
   }
+
+  /** Without any symlink in it. */
+  realPath = (): Promise<string> => readlink(`/proc/self/fd/${this.#handle.fd}`);
 
   /** A path that leads through the open descriptor. */
   at = (name: string): string => {
@@ -116,13 +145,17 @@ export class Folder {
   async read(name: string): Promise<Buffer | undefined> {
     let file: FileHandle;
     try {
-      file = await open(this.at(name), O_RDONLY | O_NOFOLLOW);
+      file = await open(this.at(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     } catch (error) {
-      if (hasCode(error, 'ENOENT', 'ELOOP')) return undefined;
+      if (hasCode(error, 'ENOENT', 'ELOOP', 'ENXIO')) return undefined;
       throw error;
     }
     try {
-      const { size } = await file.stat();
+      const facts = await file.stat();
+      // a pipe would let us wait for its writer
+      if (!facts.isFile())
+        throw refused(`${join(this.path, name)} is no regular file`, 'a pair lies in files');
+      const { size } = facts;
       if (size > MOST) throw refused(`${join(this.path, name)} has ${size} octets`, `at most ${MOST}`);
       return await readFile(file);
     } finally {
@@ -152,6 +185,16 @@ export class Folder {
       await chown(path, uid ?? facts.uid, gid ?? facts.gid);
     }
     await chmod(path, mode);
+  }
+
+  /** Whether mode and owner are as wished. */
+  async isOwned(name: string, { mode, uid, gid }: Ownership): Promise<boolean> {
+    const facts = await lstat(this.at(name));
+    return (
+      (facts.mode & 0o7777) === mode &&
+      (uid === undefined || facts.uid === uid) &&
+      (gid === undefined || facts.gid === gid)
+    );
   }
 
   names = async (): Promise<string[]> => (await readdir(`/proc/self/fd/${this.#handle.fd}`)).sort();

@@ -2,8 +2,8 @@
  * Pairs as the kubelet lays out volumes: each in a folder of its own, `..data` points at the one that counts, and the
  * names that services know lead through it.
  *
- * A delivery: 1 a plain pair of before is copied into a folder and `..data` pointed at it 2 its names become symlinks,
- * one by one: the content stays what it was 3 the new pair is written beside it, synced 4 `..data` is renamed into place:
+ * A delivery: 1 a pair of before, plain or behind links, is copied into a folder and `..data` pointed at it 2 its names
+ * become symlinks to it, one by one: the content stays what it was 3 the new pair is written beside it, synced 4 `..data` is renamed into place:
  * the swap 5 missing names are made. A kill -9 leaves the old pair up to 4 and the new one from 4 on; a folder that
  * nothing points at is removed by the next delivery. Who opens one generation never sees a half of another.
  */
@@ -11,7 +11,8 @@ import type { Pair } from '../../domain/renewal/ports.ts';
 import { Folder, type Ownership } from './folder.ts';
 import type { LaidOut } from './layout.ts';
 
-const DATA = '..data';
+/** Points at the generation that counts. */
+export const DATA = '..data';
 /** Which pair a generation holds; compared before anything is written. */
 const IDENTITY = '.chancery';
 const GENERATION = /^\.\.(?:v\d{1,9}-[0-9a-f]{16}|adopted)(?:-\d+)?$/;
@@ -69,16 +70,11 @@ export async function writeGeneration(
   return name;
 }
 
-/** Takes a plain folder over: what services read stays the same octets throughout. */
-export async function adopt(folder: Folder, names: readonly string[], modes: Modes): Promise<void> {
-  if ((await currentGeneration(folder)) !== undefined) return;
-  const found: LaidOut[] = [];
-  for (const name of names) {
-    const content = await folder.read(name);
-    if (content !== undefined) found.push({ name, content, secret: true });
-  }
+/** Takes over what readers got until now: each name is the same octets throughout, and all lead through `..data` after. */
+export async function adopt(folder: Folder, found: readonly LaidOut[], modes: Modes): Promise<void> {
   if (found.length === 0) return;
-  const adopted = '..adopted';
+  // a kill -9 may have left one that counts already
+  const adopted = (await currentGeneration(folder)) === '..adopted' ? '..adopted-1' : '..adopted';
   await folder.remove(adopted);
   const generation = await folder.make(adopted, modes.folder);
   try {
@@ -89,13 +85,14 @@ export async function adopt(folder: Folder, names: readonly string[], modes: Mod
   }
   await folder.point(DATA, adopted);
   await folder.sync();
+  await link(
+    folder,
+    found.map(({ name }) => name),
+  );
 }
 
 /** The swap: from here on the new pair counts. */
 export async function swap(folder: Folder, generation: string, names: readonly string[]): Promise<void> {
-  for (const name of names)
-    if ((await folder.link(name)) === undefined && (await folder.read(name)) !== undefined)
-      await folder.point(name, `${DATA}/${name}`);
   await folder.point(DATA, generation);
   await folder.sync();
   await link(folder, names);
@@ -113,29 +110,42 @@ export async function link(folder: Folder, names: readonly string[]): Promise<bo
   return changed;
 }
 
-/** Whether what counts is octet by octet what was laid out. Secret content is compared, never shown. */
-export async function matches(folder: Folder, files: readonly LaidOut[]): Promise<boolean> {
-  const name = await currentGeneration(folder);
-  const generation = name === undefined ? undefined : await folder.enter(name);
-  if (generation === undefined) return false;
-  try {
-    for (const { name: file, content } of files) {
-      const read = await generation.read(file);
-      if (read === undefined || !read.equals(Buffer.from(content))) return false;
-    }
-    return true;
-  } finally {
-    await generation.close();
-  }
-}
+/**
+ * Whether what counts is octet by octet what was laid out, with its modes and owners. Secret content is compared, never
+ * shown.
+ */
+export const matches = (folder: Folder, files: readonly LaidOut[], modes: Modes): Promise<boolean> =>
+  every(folder, files, modes, (content, file) => content.equals(Buffer.from(file.content)));
 
-/** Whether what counts has files of these names. */
-export async function holds(folder: Folder, names: readonly string[]): Promise<boolean> {
+/** Whether what counts has secret files of these names, with their modes and owners, that are `right`. */
+export const holds = (
+  folder: Folder,
+  names: readonly string[],
+  modes: Modes,
+  right: (content: Buffer) => boolean,
+): Promise<boolean> =>
+  every(
+    folder,
+    names.map((name) => ({ name, secret: true })),
+    modes,
+    right,
+  );
+
+async function every<File extends Pick<LaidOut, 'name' | 'secret'>>(
+  folder: Folder,
+  files: readonly File[],
+  modes: Modes,
+  isRight: (content: Buffer, file: File) => boolean,
+): Promise<boolean> {
   const name = await currentGeneration(folder);
   const generation = name === undefined ? undefined : await folder.enter(name);
   if (generation === undefined) return false;
   try {
-    for (const file of names) if ((await generation.read(file)) === undefined) return false;
+    for (const file of files) {
+      const content = await generation.read(file.name);
+      if (content === undefined || !isRight(content, file)) return false;
+      if (!(await generation.isOwned(file.name, file.secret ? modes.secret : modes.file))) return false;
+    }
     return true;
   } finally {
     await generation.close();

@@ -1,4 +1,5 @@
 /** Pairs as files of this host. */
+import { createSecureContext } from 'node:tls';
 import { hasCode } from '../../base/error-code.ts';
 import { ChanceryError } from '../../base/errors.ts';
 import type { Pair, Receipt, Target } from '../../domain/renewal/ports.ts';
@@ -16,6 +17,7 @@ import {
   writeGeneration,
 } from './generation.ts';
 import { LAYOUT_FILES, type Layout, layOut } from './layout.ts';
+import { seenByReaders } from './seen.ts';
 import { type Commands, reload, type Reload } from './reload.ts';
 
 export { LAYOUTS, type Layout } from './layout.ts';
@@ -42,28 +44,31 @@ export class FilesTarget implements Target {
   }
 
   deliver(pair: Pair): Promise<Receipt> {
-    const { directory, layout, modes } = this.#options;
+    const { directory, layout, modes, paths } = this.#options;
     return this.#inside(async (folder) => {
       const names = LAYOUT_FILES[layout];
-      const same = (await storedIdentity(folder)) === pair.fingerprint;
-      // a keystore is another one each time that it is written: it is enough that it is there
-      const isThere = same && layout === 'java' && (await holds(folder, names));
-      const files = isThere ? undefined : await layOut(layout, pair, await this.#options.password());
-      const whole = files === undefined || (same && layout !== 'java' && (await matches(folder, files)));
+      const before = await seenByReaders(folder, names, paths);
+      const same = before.length === 0 && (await storedIdentity(folder)) === pair.fingerprint;
+      const password = await this.#options.password();
+      // a keystore is another one each time that it is written: it is enough that it is there, and opens
+      const isThere = same && layout === 'java' && (await holdsKeystore(folder, names, modes, password));
+      const files = isThere ? undefined : await layOut(layout, pair, password);
+      const whole =
+        files === undefined || (same && layout !== 'java' && (await matches(folder, files, modes)));
       // what a kill -9 cut off after the swap is done now: names, and a service that was not told
       const stored = whole && !(await link(folder, names));
       if (!whole) {
-        await adopt(folder, names, modes);
-        const before = await currentGeneration(folder);
+        await adopt(folder, before, modes);
+        const previous = await currentGeneration(folder);
         const generation = await writeGeneration(folder, pair, files, modes);
         await swap(folder, generation, names);
-        if (!(await matches(folder, files)))
+        if (!(await matches(folder, files, modes)))
           throw new ChanceryError('delivery_failed', {
             message: `what is read back from ${directory} is not what was written`,
             rule: 'a pair is stored when it was read back and compared',
             fix: 'See who else writes there, and what the file system says.',
           });
-        await sweep(folder, before === undefined ? [generation] : [generation, before]);
+        await sweep(folder, previous === undefined ? [generation] : [generation, previous]);
       }
       const told = this.#options.reload && (await reload(this.#options.reload, this.#options.commands));
       return { outcome: stored ? 'unchanged' : 'stored', location: directory, reload: told ?? null };
@@ -79,8 +84,9 @@ export class FilesTarget implements Target {
   }
 
   rehearse(pair: Pair): Promise<string> {
-    const { directory, layout, modes } = this.#options;
+    const { directory, layout, modes, paths } = this.#options;
     return this.#inside(async (folder) => {
+      await seenByReaders(folder, LAYOUT_FILES[layout], paths);
       const files = await layOut(layout, pair, await this.#options.password());
       const generation = await writeGeneration(folder, pair, files, modes);
       await folder.remove(generation);
@@ -114,3 +120,18 @@ export class FilesTarget implements Target {
     }
   }
 }
+
+const holdsKeystore = (
+  folder: Folder,
+  names: readonly string[],
+  modes: Modes,
+  passphrase = '',
+): Promise<boolean> =>
+  holds(folder, names, modes, (pfx) => {
+    try {
+      createSecureContext({ pfx, passphrase });
+      return true;
+    } catch {
+      return false;
+    }
+  });

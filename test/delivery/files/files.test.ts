@@ -12,9 +12,10 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { spawn } from 'node:child_process';
-import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { execFileSync, spawn } from 'node:child_process';
+import { join, relative, resolve } from 'node:path';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { Folder } from '../../../src/delivery/files/folder.ts';
 import { FilesTarget, type Layout } from '../../../src/delivery/files/index.ts';
 import type { FilesOptions } from '../../../src/delivery/files/index.ts';
 import { importPkcs8 } from '../../../src/x509/key-pair.ts';
@@ -124,6 +125,143 @@ describe('files', () => {
     expect(readPair(directory, 'fullchain.pem', 'privkey.pem')?.fingerprint).toBe(old.fingerprint);
   });
 
+  describe('a folder of certbot, whose names are links into its archive', () => {
+    const NAMES = ['fullchain.pem', 'privkey.pem'];
+
+    function certbot(archive: string, overrides: Partial<FilesOptions> = {}) {
+      const bench = workbench(overrides);
+      const { root, directory } = bench;
+      const behind = resolve(root, archive);
+      mkdirSync(directory, { recursive: true });
+      mkdirSync(behind, { recursive: true });
+      for (const name of NAMES) {
+        writeFileSync(join(behind, `1-${name}`), `old ${name}`, { mode: 0o600 });
+        symlinkSync(relative(directory, join(behind, `1-${name}`)), join(directory, name));
+      }
+      return { ...bench, behind };
+    }
+
+    /** Whether both names lead to the old pair, or both to a new one. */
+    const isOne = (directory: string): boolean => {
+      const old = NAMES.map((name) => readFileSync(join(directory, name), 'latin1') === `old ${name}`);
+      return old[0] === old[1];
+    };
+
+    /** Looks at the folder after each name that is pointed elsewhere; may end there as a kill -9 would. */
+    function watchNames(directory: string, dieAfter = Infinity): { readonly seen: boolean[] } {
+      const seen: boolean[] = [];
+      const point = Reflect.get(Folder.prototype, 'point') as Folder['point'];
+      const spy = vi.spyOn(Folder.prototype, 'point').mockImplementation(async function (
+        this: Folder,
+        name,
+        to,
+      ) {
+        if (seen.length >= dieAfter) throw new Error('killed');
+        await point.call(this, name, to);
+        seen.push(isOne(directory));
+      });
+      onTestFinished(() => spy.mockRestore());
+      return { seen };
+    }
+
+    test('is taken over whole before a name changes: at no step one file is old and the other new', async () => {
+      const { target, directory, behind } = certbot('archive/shop');
+      const { seen } = watchNames(directory);
+      await target.deliver(await madePair(1));
+      expect(seen).toEqual([true, true, true, true]);
+      expect(readFileSync(join(directory, '..adopted', 'privkey.pem'), 'utf8')).toBe('old privkey.pem');
+      expect(readdirSync(behind)).toEqual(['1-fullchain.pem', '1-privkey.pem']);
+      expect(readPair(directory, 'fullchain.pem', 'privkey.pem')?.paired).toBe(true);
+      expect(NAMES.map((name) => readlinkSync(join(directory, name)))).toEqual(
+        NAMES.map((name) => `..data/${name}`),
+      );
+    });
+
+    test.each([0, 1, 2, 3])(
+      'killed after %i of its names: never mixed, and the next delivery ends it',
+      async (n) => {
+        const { target, directory } = certbot('archive/shop');
+        const pair = await madePair(1);
+        const spied = watchNames(directory, n);
+        await expect(target.deliver(pair)).rejects.toThrow();
+        expect(isOne(directory)).toBe(true);
+        vi.restoreAllMocks();
+        const { seen } = watchNames(directory);
+        await target.deliver(pair);
+        expect([...spied.seen, ...seen]).not.toContain(false);
+        expect(readPair(directory, 'fullchain.pem', 'privkey.pem')?.paired).toBe(true);
+        expect((await target.deliver(pair)).outcome).toBe('unchanged');
+      },
+    );
+
+    test('that certbot renewed once more, over ours, is taken over again', async () => {
+      const { target, directory, behind } = certbot('archive/shop');
+      const pair = await madePair(1);
+      await target.deliver(pair);
+      for (const name of NAMES) {
+        unlinkSync(join(directory, name));
+        symlinkSync(join(behind, `1-${name}`), join(directory, name));
+      }
+      const { seen } = watchNames(directory);
+      expect((await target.deliver(pair)).outcome).toBe('stored');
+      expect(seen).not.toContain(false);
+      expect(readPair(directory, 'fullchain.pem', 'privkey.pem')?.fingerprint).toBe(pair.fingerprint);
+    });
+
+    test('is refused where the archive is outside of delivery.paths, and nothing is touched', async () => {
+      const outside = temporaryFolder();
+      const { target, directory } = certbot(outside);
+      const refusal = {
+        code: 'delivery_refused',
+        message: expect.stringContaining('is a link to') as string,
+      };
+      await expect(target.deliver(await madePair(1))).rejects.toMatchObject(refusal);
+      await expect(target.rehearse(await madePair(1))).rejects.toMatchObject(refusal);
+      expect(readdirSync(directory)).toEqual(NAMES);
+      expect(isOne(directory)).toBe(true);
+    });
+
+    test('is refused where its archive is reached through another link to the outside', async () => {
+      const outside = temporaryFolder();
+      const { target, directory, root } = certbot('archive/shop');
+      mkdirSync(join(outside, 'shop'));
+      symlinkSync(outside, join(root, 'elsewhere'));
+      for (const name of NAMES) {
+        unlinkSync(join(directory, name));
+        symlinkSync(`../../elsewhere/shop/${name}`, join(directory, name));
+        writeFileSync(join(outside, 'shop', name), `old ${name}`);
+      }
+      await expect(target.deliver(await madePair(1))).rejects.toMatchObject({ code: 'delivery_refused' });
+      expect(readdirSync(directory)).toEqual(NAMES);
+    });
+
+    test('whose archive is gone is written like an empty one', async () => {
+      const { target, directory, behind } = certbot('archive/shop');
+      for (const name of NAMES) unlinkSync(join(behind, `1-${name}`));
+      await target.deliver(await madePair(1));
+      expect(readPair(directory, 'fullchain.pem', 'privkey.pem')?.paired).toBe(true);
+    });
+  });
+
+  test('a pipe by the name of a file is replaced, not waited for', async () => {
+    const { target, directory } = workbench();
+    mkdirSync(directory, { recursive: true });
+    execFileSync('mkfifo', [join(directory, 'privkey.pem')]);
+    await target.deliver(await madePair(1));
+    expect(readPair(directory, 'fullchain.pem', 'privkey.pem')?.paired).toBe(true);
+  });
+
+  test('other modes of the same pair are written', async () => {
+    const { target, directory, root } = workbench();
+    const pair = await madePair(1);
+    await target.deliver(pair);
+    const modes = { ...MODES, secret: { mode: 0o600 } };
+    const other = workbench({ modes, directory, paths: [root] });
+    expect((await other.target.deliver(pair)).outcome).toBe('stored');
+    expect(statSync(join(directory, 'privkey.pem')).mode & 0o777).toBe(0o600);
+    expect((await other.target.deliver(pair)).outcome).toBe('unchanged');
+  });
+
   test('killed between the swap and the names: the next delivery makes them', async () => {
     const { target, directory } = workbench();
     const pair = await madePair(1);
@@ -149,13 +287,24 @@ describe('files', () => {
     expect(readPair(directory, 'tls.pem', 'tls.pem')?.paired).toBe(true);
   });
 
-  test('a keystore that is there is not written anew; one that is gone is', async () => {
-    const { target, directory } = workbench({ layout: 'java', password: () => Promise.resolve('changeit') });
+  test('a keystore that is there is not written anew; one that is gone, or has another password, is', async () => {
+    const { target, directory, root } = workbench({
+      layout: 'java',
+      password: () => Promise.resolve('changeit'),
+    });
     const pair = await madePair(1);
     await target.deliver(pair);
     const before = readFileSync(join(directory, 'keystore.p12'));
     expect((await target.deliver(pair)).outcome).toBe('unchanged');
     expect(readFileSync(join(directory, 'keystore.p12')).equals(before)).toBe(true);
+    const reworded = workbench({
+      layout: 'java',
+      password: () => Promise.resolve('another one'),
+      directory,
+      paths: [root],
+    });
+    expect((await reworded.target.deliver(pair)).outcome).toBe('stored');
+    expect((await target.deliver(pair)).outcome).toBe('stored');
     unlinkSync(join(directory, '..data', 'keystore.p12'));
     expect((await target.deliver(pair)).outcome).toBe('stored');
     expect(readFileSync(join(directory, 'keystore.p12')).length).toBeGreaterThan(500);
