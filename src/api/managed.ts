@@ -9,7 +9,7 @@ export const QuietSpec = z.strictObject({
     .array(z.enum(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun']))
     .min(1)
     .optional(),
-  from: z.string().describe('22:00'),
+  from: z.string().describe('Local time, as 22:00'),
   to: z.string().describe('06:00; at or before `from` it is on the next day'),
   timeZone: z.string().max(64).default('UTC').describe('IANA name'),
 });
