@@ -134,7 +134,8 @@ function begin(
   }
   if (managed.pausedAt !== null) return;
   // the same reason again, already: a certificate that is due when it comes makes no loop
-  if (current?.certificate && reason === current.reason && earliestAgain(current.certificate) > now) {
+  const again = reason !== 'asked' && reason === current?.reason;
+  if (again && current?.certificate && earliestAgain(current.certificate) > now) {
     times.push(earliestAgain(current.certificate));
     return;
   }

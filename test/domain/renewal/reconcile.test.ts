@@ -522,4 +522,14 @@ describe('the loop', () => {
     world.runUntil(world.now + HOUR);
     expect(world.steps('order')).toHaveLength(2);
   });
+
+  test('who asks twice gets two: only what comes by itself is spaced', () => {
+    const world = new World().runUntil(T0 + MINUTE);
+    for (const _ of [1, 2]) {
+      world.managed = { ...world.managed, renewAskedAt: world.now };
+      world.runUntil(world.now + MINUTE);
+    }
+    expect(world.states().at(-1)).toBe('current');
+    expect(world.versions.at(-1)?.number).toBe(3);
+  });
 });
