@@ -10,7 +10,7 @@ export const QuietSpec = z.strictObject({
     .min(1)
     .optional(),
   from: z.string().describe('Local time, as 22:00'),
-  to: z.string().describe('06:00; at or before `from` it is on the next day'),
+  to: z.string().describe('Time of day, e.g. 06:00; at or before `from` it is on the next day'),
   timeZone: z.string().max(64).default('UTC').describe('IANA name'),
 });
 
