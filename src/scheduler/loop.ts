@@ -106,7 +106,7 @@ export class Scheduler {
         for (const step of steps) {
           const key = keyOf(step);
           if (running.has(key)) continue;
-          const later = this.#ports.budget(laneOf(step, managed.wish));
+          const later = this.#ports.budget(laneOf(step, managed.wish), `${managed.name} ${key}`);
           if (later > 0) {
             wait = Math.min(wait, now + later);
             continue;

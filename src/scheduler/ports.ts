@@ -37,8 +37,11 @@ export interface SchedulerPorts {
     readonly issuedBy: string;
     readonly spki: Bytes;
   }) => 'revoked' | 'compromised' | null;
-  /** May one more order (`order:<CA>`) or delivery (`deliver:<kind>`) start now? Otherwise after so many milliseconds. */
-  readonly budget: (lane: string) => Duration;
+  /**
+   * May `who` start one more order (`order:<CA>`) or delivery (`deliver:<kind>`) now? Otherwise after so many milliseconds,
+   * when its own slot is.
+   */
+  readonly budget: (lane: string, who: string) => Duration;
   readonly emit: (event: RenewalEvent) => void;
   /** Live progress for people who watch. */
   readonly report: (managed: string, version: number, message: string) => void;

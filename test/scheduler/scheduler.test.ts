@@ -2,8 +2,9 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { DAY, HOUR, type Instant, MINUTE, SECOND } from '../../src/base/clock.ts';
 import type { ManagedCertificate } from '../../src/domain/renewal/managed.ts';
-import type { Pair, RenewalEvent, Target } from '../../src/domain/renewal/ports.ts';
+import { OrderFault, type Pair, type RenewalEvent, type Target } from '../../src/domain/renewal/ports.ts';
 import { versionState } from '../../src/domain/renewal/version.ts';
+import { Budget } from '../../src/scheduler/budget.ts';
 import { Scheduler } from '../../src/scheduler/loop.ts';
 import type { SchedulerPorts } from '../../src/scheduler/ports.ts';
 import { certificateFingerprint } from '../../src/x509/certificate.ts';
@@ -320,4 +321,44 @@ describe('the scheduler', () => {
     expect(asked).toBe(1);
     expect(here.store.nextDue()).toBe(here.clock.now() + MINUTE);
   });
+
+  test(
+    '5,000 that wait for one lane are each taken up a few times, at their slots',
+    { timeout: 60_000 },
+    async () => {
+      const here = await world();
+      const budget = new Budget(here.clock, (lane) =>
+        lane.startsWith('order:') ? { burst: 50, interval: SECOND / 50 } : undefined,
+      );
+      const claims = new Map<string, number>();
+      const scheduler = new Scheduler({
+        ...here.ports,
+        budget: budget.take,
+        // what happens after the order is not what is counted
+        source: { ...here.ports.source, obtain: ({ managed }) => end(managed.name) },
+        store: {
+          ...here.store,
+          async claim(...asked) {
+            const found = await here.store.claim(...asked);
+            for (const { name } of found) claims.set(name, (claims.get(name) ?? 0) + 1);
+            return found;
+          },
+        },
+      });
+      const ordered = new Set<string>();
+      const end = (name: string): Promise<never> => {
+        ordered.add(name);
+        return Promise.reject(new OrderFault('the CA says no', true));
+      };
+      for (let n = 0; n < 5000; n += 1)
+        await here.add(wish(`shop-${n}`, here.clock.now(), { targets: [], probes: [] }));
+      for (let turn = 0; ordered.size < 5000; turn += 1) {
+        if (turn > 1000) throw new Error(`in vain: ${ordered.size} were ordered`);
+        await here.settle(scheduler);
+        const next = here.store.nextDue() ?? 0;
+        if (next > here.clock.now()) here.clock.advance(Math.max(next - here.clock.now(), SECOND));
+      }
+      expect(Math.max(...claims.values())).toBeLessThanOrEqual(3);
+    },
+  );
 });
