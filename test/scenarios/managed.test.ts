@@ -1,4 +1,5 @@
 /** The closed loop in a whole server: a wish is ordered, stored, seen, kept; and taken back where the endpoint breaks. */
+import type { ImpactResource } from '../../src/api/revocations.ts';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -165,6 +166,10 @@ describe('a managed certificate', { timeout: 60_000 }, () => {
     await put('revoked', wish('revoked', 1, { probes: [] }));
     const { versions } = await until('revoked', ({ state }) => state === 'current');
     const serial = versions[0]?.serial ?? '';
+    const { json } = await server.ask('POST', '/api/v1/revocations/impact', { serials: [serial] });
+    expect((json as ImpactResource).certificates[0]?.deliveries).toEqual([
+      expect.stringMatching(/^revoked → files:\//) as string,
+    ]);
     const started = Date.now();
     const { status } = await server.ask('POST', '/api/v1/revocations', {
       serials: [serial],

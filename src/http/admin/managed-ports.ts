@@ -15,7 +15,7 @@ export interface WatchedLine {
 }
 
 export interface ManagedPorts {
-  readonly store: Pick<ManagedStore, 'find' | 'list' | 'living' | 'history' | 'put' | 'remove'>;
+  readonly store: Pick<ManagedStore, 'find' | 'list' | 'living' | 'holding' | 'history' | 'put' | 'remove'>;
   readonly authorities: PublicAuthorityStore;
   /** `coming`: public CAs that are applied together with it. Throws `invalid_request`, `invalid_name`, `not_found` or `profile_violation`. */
   readWish(spec: ManagedSpec, coming?: readonly string[]): Wish;

@@ -18,11 +18,12 @@ import type { RevocationSearch, Selection } from '../../../domain/revocation/req
 import { revoke } from '../../../domain/revocation/revoke.ts';
 import { decodePemOne } from '../../../x509/pem.ts';
 import type { Exchange, Reply } from '../exchange.ts';
+import type { ManagedPorts } from '../managed-ports.ts';
 import type { AdminPorts } from '../ports.ts';
 import { recordingRefusal } from '../recording-refusal.ts';
 
 export const revocationOperations = (ports: AdminPorts) => {
-  const { revocation, clock } = ports;
+  const { revocation, clock, managed } = ports;
   const budget = new BlockBudget();
 
   return {
@@ -39,7 +40,11 @@ export const revocationOperations = (ports: AdminPorts) => {
     },
 
     showImpact: async ({ principal, body }: Exchange<ImpactRequest>): Promise<Reply> => ({
-      body: renderImpact(await impact(revocation, principal, selectionOf(body)), clock.now()),
+      body: renderImpact(
+        await impact(revocation, principal, selectionOf(body)),
+        (serial) => deliveriesOf(managed.store, serial),
+        clock.now(),
+      ),
     }),
 
     revokeLeakedKey: async ({ body, door }: Exchange<LeakedKeyRequest>): Promise<Reply> => {
@@ -72,7 +77,21 @@ function selectionOf({ serials, certificate, search }: ImpactRequest): Selection
   return { kind: 'search', search: query };
 }
 
-const renderImpact = (found: Impact, now: Instant): ImpactResource => ({
+/** Where the loop has stored it: `shop → files:/etc/nginx/tls/shop`. */
+const deliveriesOf = (store: ManagedPorts['store'], serial: string): string[] =>
+  store.holding(serial).flatMap((name) =>
+    store
+      .living(name)
+      .filter(({ certificate }) => certificate?.serial === serial)
+      .flatMap(({ deliveries }) => deliveries.filter(({ storedAt }) => storedAt !== null))
+      .map(({ target }) => `${name} → ${target}`),
+  );
+
+const renderImpact = (
+  found: Impact,
+  deliveries: (serial: string) => string[],
+  now: Instant,
+): ImpactResource => ({
   count: found.count,
   unrecorded: found.unrecorded,
   complete: found.complete,
@@ -82,11 +101,12 @@ const renderImpact = (found: Impact, now: Instant): ImpactResource => ({
   issuers: Object.fromEntries(found.byIssuer),
   ...(found.latest === undefined ? {} : { latestNotAfter: formatInstant(found.latest) }),
   blocksKeys: found.blocksKeys,
-  certificates: found.shown.map((one) => renderOne(one, now)),
+  certificates: found.shown.map((one) => renderOne(one, deliveries(one.certificate.serial), now)),
 });
 
 function renderOne(
   { certificate, lastRenewed, replacedBy, reach, keyBlocked }: ImpactOne,
+  deliveries: string[],
   now: Instant,
 ): ImpactResource['certificates'][number] {
   const { serial, names, issuer, generation, profile, principal, owner, notAfter, keyFingerprint } =
@@ -101,6 +121,6 @@ function renderOne(
     ...(lastRenewed === null ? {} : { lastRenewedAt: formatInstant(lastRenewed) }),
     ...(certificate.presentedAt === null ? {} : { lastPresentedAt: formatInstant(certificate.presentedAt) }),
     ...(replacedBy === null ? {} : { replacedBy }),
-    deliveries: [],
+    deliveries,
   };
 }
