@@ -1,6 +1,6 @@
 /** The closed loop in a whole server: a wish is ordered, stored, seen, kept; and taken back where the endpoint breaks. */
 import type { ImpactResource } from '../../src/api/revocations.ts';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type AddressInfo } from 'node:net';
@@ -305,6 +305,45 @@ describe('nobody can wish for more than they hold:', () => {
         403,
         'delivery_refused',
       ]);
+  });
+
+  test('a target beyond delivery.paths and delivery.commands is refused when it is written, field by field', async () => {
+    const targets = [
+      { files: { directory: join(folder, 'fine') } },
+      { files: { directory: '/etc/nginx', reload: { command: 'sh' } } },
+      { files: { directory: `${folder}-not`, reload: { systemd: 'nginx.service' } } },
+      { files: { directory: `${folder}/a/../../b` } },
+    ];
+    const spec = { names: ['beyond.shop.example.test'], issuer: 'servers', targets };
+    const faults = [
+      'targets.1.files.directory',
+      'targets.1.files.reload.command',
+      'targets.2.files.directory',
+      'targets.2.files.reload.systemd',
+      'targets.3.files.directory',
+    ];
+    const documents = [{ apiVersion: 'chancery/v1', kind: 'ManagedCertificate', name: 'beyond', spec }];
+    for (const answer of [
+      await put('beyond', spec),
+      await server.ask('POST', '/api/v1/apply', { set: 'beyond', documents }),
+    ]) {
+      expect(codeOf(answer), answer.text).toEqual([400, 'invalid_request']);
+      expect((answer.json['errors'] as { field: string }[]).map(({ field }) => field)).toEqual(faults);
+    }
+    expect((await server.ask('GET', path('beyond'))).status).toBe(404);
+  });
+
+  test('a change of layout is delivered at once, of the same certificate', async () => {
+    const files = { directory: join(folder, 'relaid'), layout: 'nginx' };
+    const spec = { names: ['relaid.shop.example.test'], issuer: 'servers', grace: '1s' };
+    await put('relaid', { ...spec, targets: [{ files }] });
+    const first = await until('relaid', ({ state }) => state === 'current');
+    await put('relaid', { ...spec, targets: [{ files: { ...files, layout: 'haproxy' } }] });
+    const bundle = join(folder, 'relaid', 'tls.pem');
+    await expect.poll(() => existsSync(bundle), { timeout: 10_000 }).toBe(true);
+    expect(readFileSync(bundle, 'latin1')).toContain('PRIVATE KEY');
+    const after = await until('relaid', ({ versions }) => versions[0]?.targets[0]?.state === 'stored');
+    expect(after.versions.map(({ serial }) => serial)).toEqual([first.versions[0]?.serial]);
   });
 
   test('a change of targets keeps the certificate, a change of names does not', async () => {

@@ -212,16 +212,26 @@ const refused = (message: string, rule: string): ChanceryError =>
     fix: 'Name a folder below delivery.paths of the configuration of that host.',
   });
 
-/** The allowed path that `path` is in or below. What stands above it is the operator's own. */
-async function allowedRoot(path: string, allowed: readonly string[]): Promise<string> {
-  if (!isAbsolute(path) || path.includes('\0') || path.split(sep).includes('..'))
-    throw refused(`${JSON.stringify(path)} is no absolute path`, 'no relative path, no ".."');
-  const root = allowed
+const isPlain = (path: string): boolean =>
+  isAbsolute(path) && !path.includes('\0') && !path.split(sep).includes('..');
+
+const rootOf = (path: string, allowed: readonly string[]): string | undefined =>
+  allowed
     .filter(
       (candidate) =>
         path === candidate || path.startsWith(candidate.endsWith(sep) ? candidate : candidate + sep),
     )
     .sort((a, b) => b.length - a.length)[0];
+
+/** Whether `path`, as it is written, is in or below one of `allowed`; links are looked at when it is opened. */
+export const isBelow = (path: string, allowed: readonly string[]): boolean =>
+  isPlain(path) && rootOf(path, allowed) !== undefined;
+
+/** The allowed path that `path` is in or below. What stands above it is the operator's own. */
+async function allowedRoot(path: string, allowed: readonly string[]): Promise<string> {
+  if (!isPlain(path))
+    throw refused(`${JSON.stringify(path)} is no absolute path`, 'no relative path, no ".."');
+  const root = rootOf(path, allowed);
   if (root === undefined)
     throw refused(
       `${path} is outside of what this host lets targets write`,

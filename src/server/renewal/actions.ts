@@ -17,6 +17,7 @@ import { exportPkcs8, generateKeyPair, signWith } from '../../x509/key-pair.ts';
 import { commonName, encodeName } from '../../x509/name.ts';
 import { signatureAlgorithmFor } from '../../x509/signature.ts';
 import type { OpenedData } from '../open.ts';
+import { refuseBeyondHost } from './host-limits.ts';
 import { refuseOwnFiles } from './own-files.ts';
 import { targetOf } from './places.ts';
 import type { RenewalService } from './service.ts';
@@ -47,6 +48,7 @@ export function managedActions(
     readWish(spec: ManagedSpec, coming: readonly string[] = []) {
       const wish = readWish(spec, config);
       refuseOwnFiles(wish, config.data);
+      refuseBeyondHost(wish, config.delivery);
       const profile = profileOf(wish);
       if (profile !== undefined) {
         checkNames(profile, wish.names, config.trustDomain);
