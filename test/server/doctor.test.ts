@@ -1,4 +1,4 @@
-/** Eleven faults, planted one by one in a sound data folder: each is found, named, and told with its fix. */
+/** Twelve faults, planted one by one in a sound data folder: each is found, named, and told with its fix. */
 import {
   chmodSync,
   cpSync,
@@ -26,6 +26,8 @@ import { ROOT } from '../docs/pages.ts';
 import { freePorts } from '../support/free-ports.ts';
 import { refusalOfAsync } from '../support/errors.ts';
 import { startTestServer } from '../support/running-server.ts';
+import type { ManagedCertificate } from '../../src/domain/renewal/managed.ts';
+import { startedVersion } from '../../src/domain/renewal/transitions.ts';
 import { SILENT } from '../db/sqlite/test-store.ts';
 
 let template: string;
@@ -90,7 +92,35 @@ type Fault = readonly [
   extra?: string,
 ];
 
+/** A managed certificate whose only version is current, issued 60 days ago for 90, but for what `fields` say. */
+const manage = (data: string, name: string, fields: object = {}): void => {
+  const now = Date.now();
+  const targets = [{ id: 'here', kind: 'files', spec: {} }];
+  const version = {
+    ...startedVersion({ name, revision: 1 } as ManagedCertificate, 1, 'first', now - 60 * DAY),
+    certificate: { notBefore: now - 60 * DAY, notAfter: now + 30 * DAY },
+    stagedAt: now - 60 * DAY,
+    verifiedAt: now - 60 * DAY,
+    currentAt: now - 60 * DAY,
+    ...fields,
+  };
+  const quoted = (facts: object): string => `'${JSON.stringify(facts)}'`;
+  edit(
+    data,
+    `INSERT INTO managed (name, revision, facts, due_at) VALUES ('${name}', 1, ${quoted({ name, wish: { targets, renewal: { fraction: name === 'tardy' ? 0.9 : undefined } } })}, 0);
+     INSERT INTO managed_versions (managed, number, over, facts) VALUES ('${name}', 1, 0, ${quoted(version)})`,
+  );
+};
+
 const FAULTS: readonly Fault[] = [
+  [
+    'managed',
+    'a version that is stored but not served',
+    'warning',
+    /^shop: version 1 is stored, and not served everywhere$/,
+    /chancery managed show shop/,
+    (data) => manage(data, 'shop', { verifiedAt: null, currentAt: null, notServedAt: 1 }),
+  ],
   [
     'chain',
     'a key that is gone',
@@ -344,13 +374,41 @@ const MORE_FAULTS: readonly MoreFault[] = [
     (data) => edit(data, `INSERT INTO meta VALUES ('journal', '{"journal":"abc","sequence":1,"hash":""}')`),
     'journal: { folder: /nonexistent/journal }\n',
   ],
+  [
+    'managed certificates that have expired',
+    'managed',
+    /^a: expired \d+d ago; and 1 other like it$/,
+    (data) => {
+      for (const name of ['a', 'b'])
+        manage(data, name, { certificate: { notBefore: 0, notAfter: Date.now() - 2 * DAY } });
+    },
+  ],
+  [
+    'a managed certificate that nobody renewed',
+    'managed',
+    /^shop: \S+ left, and not renewed$/,
+    (data) => manage(data, 'shop', { certificate: { notBefore: 0, notAfter: Date.now() + DAY } }),
+  ],
+  [
+    'a managed certificate without a pair to go back to',
+    'managed',
+    /^shop: version 1 should have been rolled back$/,
+    (data) => manage(data, 'shop', { degradedAt: 1, currentAt: null }),
+  ],
+  [
+    'a target that was given up',
+    'managed',
+    /^shop: version 1 was given up at here$/,
+    (data) =>
+      manage(data, 'shop', { deliveries: [{ target: 'here', storedAt: null, deadAt: 1, spec: null }] }),
+  ],
   ['an old Node', 'version', /Node 22\.3\.0 is older than 24/, () => ({ nodeVersion: '22.3.0' })],
 ];
 
-describe('the eleven checks', () => {
+describe('the twelve checks', () => {
   test('are in one table, in the order of their ids, each explained in the documentation', () => {
     expect(CHECKS.map(({ id }) => id)).toEqual([...CHECK_IDS]);
-    expect(CHECKS).toHaveLength(11);
+    expect(CHECKS).toHaveLength(12);
     const page = readFileSync(join(ROOT, 'docs', 'reference', 'doctor.md'), 'utf8');
     expect([...page.matchAll(/^## (.*)$/gm)].map(([, title]) => title)).toEqual(
       expect.arrayContaining([...CHECK_IDS]),
@@ -449,6 +507,16 @@ describe('the eleven checks', () => {
         fix: expect.stringMatching(/ca sign-crl.*ca import-crl/) as string,
       },
     ]);
+  });
+
+  test('leave managed certificates in peace that are well, and what was delivered to a target that is gone', async () => {
+    const { data, look } = patient();
+    manage(data, 'shop', { deliveries: [{ target: 'gone', storedAt: null, deadAt: 1, spec: null }] });
+    // 8 % are left, and it is to be renewed when 10 % are
+    const certificate = { notBefore: Date.now() - 92 * DAY, notAfter: Date.now() + 8 * DAY };
+    manage(data, 'tardy', { certificate });
+    const found = (await look()).filter(({ check }) => check === 'managed');
+    expect(found).toMatchObject([{ severity: 'ok', message: '2 managed certificates' }]);
   });
 
   test('say what they can about a database that is no database', async () => {

@@ -4,6 +4,7 @@ import type { Instant } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { AuditLog } from '../../domain/audit/ports.ts';
 import type { AuthorityStore, Inventory } from '../../domain/issuance/ports.ts';
+import type { ManagedStore } from '../../domain/renewal/ports.ts';
 import type { JournalBook } from '../../domain/revocation/journal-book.ts';
 import type { CrlStore, PublishedCrlStore } from '../../domain/revocation/ports.ts';
 import { AuditAppender } from './audit-appender.ts';
@@ -12,6 +13,7 @@ import { openAuthorities } from './authorities.ts';
 import { openCrls } from './crls.ts';
 import { openInventory } from './inventory.ts';
 import { openJournalBook } from './journal-book.ts';
+import { openManaged } from './managed.ts';
 import { MIGRATIONS } from './migrations/index.ts';
 import { cannotOpen } from './open.ts';
 import { openPublishedCrls } from './published-crls.ts';
@@ -23,6 +25,7 @@ export interface StoreRecords {
   readonly crls: Pick<CrlStore, 'crls'>;
   readonly publishedCrls: Pick<PublishedCrlStore, 'published'>;
   readonly inventory: Pick<Inventory, 'search'>;
+  readonly managed: Pick<ManagedStore, 'list' | 'living' | 'count'>;
   readonly journal: Pick<JournalBook, 'position'>;
   /** The latest time in the audit log, 0 for an empty one. */
   readonly latestAuditTime: Instant;
@@ -78,6 +81,7 @@ function readRecords(database: Database.Database): StoreRecords {
     crls: openCrls(rooms),
     publishedCrls: openPublishedCrls(rooms),
     inventory: openInventory(rooms),
+    managed: openManaged(rooms),
     journal: openJournalBook(rooms),
     latestAuditTime: audit.latestTime(),
   };

@@ -8,6 +8,7 @@ import { lookAtExternalUrls } from './external-url.ts';
 import type { Facts } from './facts.ts';
 import type { CheckId, Said } from './finding.ts';
 import { lookAtKeyFiles } from './key-file.ts';
+import { lookAtManaged } from './managed.ts';
 import { lookAtModes } from './modes.ts';
 import { lookAtPorts } from './ports.ts';
 import { lookAtRevocation } from './revocation.ts';
@@ -29,5 +30,6 @@ export const CHECKS: readonly Check[] = [
   { id: 'key-file', look: lookAtKeyFiles },
   { id: 'external-url', look: lookAtExternalUrls },
   { id: 'revocation', look: lookAtRevocation },
+  { id: 'managed', look: lookAtManaged },
   { id: 'version', look: lookAtVersion },
 ];

@@ -14,6 +14,7 @@ export const CHECK_IDS = [
   'key-file',
   'external-url',
   'revocation',
+  'managed',
   'version',
 ] as const;
 export type CheckId = (typeof CHECK_IDS)[number];
