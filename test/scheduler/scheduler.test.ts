@@ -322,6 +322,46 @@ describe('the scheduler', () => {
     expect(here.store.nextDue()).toBe(here.clock.now() + MINUTE);
   });
 
+  test('a key that cannot be opened is certified by nobody: its version fails, the next one has another key', async () => {
+    const here = await world();
+    let opens = false;
+    const scheduler = new Scheduler({
+      ...here.ports,
+      box: { seal: (secret) => secret, open: (sealed) => (opens ? sealed : undefined) },
+    });
+    await here.add(wish('shop', here.clock.now()));
+    await here.settle(scheduler);
+    expect(here.orders).toEqual([]);
+    expect(states(here, 'shop')).toEqual(['failed']);
+    expect(here.store.material('shop', 1)?.sealedKey).toBeNull();
+    expect(here.events.map(({ type }) => type)).toEqual(['order-failed']);
+    opens = true;
+    here.clock.advance(10 * MINUTE);
+    await here.settle(scheduler);
+    expect(states(here, 'shop')).toEqual(['failed', 'current']);
+  });
+
+  test('an order that the CA does not finish is given up after 7 days, and not before; then another is made', async () => {
+    const here = await world();
+    await here.add(wish('shop', here.clock.now()));
+    const began = here.clock.now();
+    here.fail.order = () => new OrderFault('the CA is busy', false);
+    await here.settle();
+    while (states(here, 'shop')[0] === 'pending') {
+      if (here.clock.now() > began + 10 * DAY) throw new Error('it was never given up');
+      here.clock.advance((here.store.nextDue() ?? 0) - here.clock.now());
+      await here.settle();
+    }
+    const [given] = here.store.history('shop', 10).slice(-1);
+    expect((given?.failedAt ?? 0) - began).toBeGreaterThan(7 * DAY);
+    expect((given?.failedAt ?? 0) - began).toBeLessThan(9 * DAY);
+    expect(new Set(here.orders)).toEqual(new Set(['shop 1']));
+    delete here.fail.order;
+    here.clock.advance(HOUR);
+    await here.settle();
+    expect(states(here, 'shop')).toEqual(['failed', 'current']);
+  });
+
   test(
     '5,000 that wait for one lane are each taken up a few times, at their slots',
     { timeout: 60_000 },
