@@ -203,11 +203,10 @@ const isServed = ({ endpoints, stagedAt }: Version): boolean =>
 /** Targets are independent: each has its own time. */
 function deliver(wish: Wish, version: Version, now: Instant, steps: Step[], times: Instant[]): void {
   for (const target of wish.targets) {
-    const delivery = deliveryTo(version, target);
-    if (delivery !== undefined && (delivery.storedAt !== null || delivery.deadAt !== null)) continue;
-    if (delivery === undefined || delivery.nextTryAt <= now)
-      steps.push({ kind: 'deliver', version: version.number, target: target.id });
-    else times.push(delivery.nextTryAt);
+    const { storedAt = null, deadAt = null, nextTryAt = now } = deliveryTo(version, target) ?? {};
+    if (storedAt !== null || deadAt !== null) continue;
+    if (nextTryAt <= now) steps.push({ kind: 'deliver', version: version.number, target: target.id });
+    else times.push(nextTryAt);
   }
 }
 

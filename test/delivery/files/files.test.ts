@@ -150,7 +150,7 @@ describe('files', () => {
     /** Looks at the folder after each name that is pointed elsewhere; may end there as a kill -9 would. */
     function watchNames(directory: string, dieAfter = Infinity): { readonly seen: boolean[] } {
       const seen: boolean[] = [];
-      const point = Reflect.get(Folder.prototype, 'point') as Folder['point'];
+      const point: Folder['point'] = Reflect.get(Folder.prototype, 'point');
       const spy = vi.spyOn(Folder.prototype, 'point').mockImplementation(async function (
         this: Folder,
         name,
