@@ -322,6 +322,37 @@ describe('the scheduler', () => {
     expect(here.store.nextDue()).toBe(here.clock.now() + MINUTE);
   });
 
+  test('a fleet that shrinks while it is renewed is not rolled back', async () => {
+    const here = await world();
+    let fleet = ['a', 'b', 'c'];
+    const scheduler = new Scheduler({
+      ...here.ports,
+      probe: () => ({
+        look: () => {
+          const certificate = here.stored.get('here')?.certificate;
+          return Promise.resolve(fleet.map((address) => ({ address, certificate, fault: undefined })));
+        },
+      }),
+    });
+    await here.add(wish('shop', here.clock.now()));
+    await here.settle(scheduler);
+    here.clock.advance(80 * DAY);
+    // two leave after they were seen healthy
+    here.fail.deliver = () => {
+      fleet = ['a'];
+      return undefined;
+    };
+    for (let second = 0; second < 10; second += 1) {
+      await here.settle(scheduler);
+      here.clock.advance(SECOND);
+    }
+    expect(states(here, 'shop')).toEqual(['retired', 'current']);
+    expect(here.store.living('shop').at(-1)?.endpoints).toMatchObject([
+      { address: 'a', sighting: 'new', healthyBefore: true },
+    ]);
+    expect(here.events.map(({ type }) => type)).not.toContain('rolled-back');
+  });
+
   test('a key that cannot be opened is certified by nobody: its version fails, the next one has another key', async () => {
     const here = await world();
     let opens = false;
