@@ -97,7 +97,9 @@ async function orderUntilItDies(client: HttpAcmeClient, prefix: string, begun: B
       one.certificate = String(done.json['certificate']);
     }
   } catch (error) {
-    if (!/ECONNRESET|ECONNREFUSED|socket hang up|EPIPE/.test(String(error))) throw error;
+    // a handshake that was cut off says so in its code only
+    const said = `${String(error)} ${String((error as NodeJS.ErrnoException).code)}`;
+    if (!/ECONNRESET|ECONNREFUSED|socket hang up|EPIPE/.test(said)) throw error;
   }
 }
 
